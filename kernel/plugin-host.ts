@@ -1,0 +1,112 @@
+import type { CallView, Pdk, Phase, Plugin, PluginManifest } from '@sallyport/sdk'
+
+/** Where the code of a plugin runs. The operator decides it, never a file or a package. */
+export const TIERS = ['inline', 'isolate', 'process', 'remote'] as const
+export type Tier = (typeof TIERS)[number]
+
+/**
+ * Every state of a host, in the order of a life:
+ * `starting`     no call can be made yet; calls wait;
+ * `ready`        calls are served;
+ * `recovering`   its sandbox was killed or died and is being replaced; calls wait;
+ * `quarantined`  it was killed too often and answers `unavailable` until a pause is over;
+ * `draining`     no new calls, those begun are finished;
+ * `closed`       nothing runs any more;
+ * `failed`       it could not be started; answers `unavailable` with the reason.
+ */
+export type HostState =
+  | 'starting'
+  | 'ready'
+  | 'recovering'
+  | 'quarantined'
+  | 'draining'
+  | 'closed'
+  | 'failed'
+
+/** A plugin that the operator has loaded: its manifest, its tier and its code. */
+export interface PluginCode {
+  readonly manifest: PluginManifest
+  readonly tier: Tier
+  /** The module itself, only for `inline`. */
+  readonly module: Plugin | null
+  /** JavaScript source (types stripped) of the one module, for the tiers that run it elsewhere. */
+  readonly source: string | null
+  /** Where it came from, for messages. */
+  readonly origin: string
+}
+
+/** A configured plugin. `key` changes with the configuration, so two snapshots never mix theirs. */
+export interface InstanceSpec {
+  readonly key: string
+  /** The entity's id. */
+  readonly id: string
+  readonly pluginName: string
+  /** Validated, with defaults; JSON. */
+  readonly config: unknown
+}
+
+/** One call of one handler. The kernel makes it and stays its owner: a host never sees a request. */
+export interface HostCall {
+  /** `InstanceSpec.key` */
+  readonly instanceKey: string
+  readonly phase: Phase
+  /** For the `inline` tier. */
+  readonly config: unknown
+  readonly pdk: Pdk
+  /** What crosses into a sandbox; built when asked for. */
+  view(): CallView
+  /**
+   * Checks and applies what came out of a sandbox (`CallResult`, but trust nothing), all or nothing.
+   * Throws `HostFailure` of kind `refused` when it is not as it should be.
+   */
+  apply(result: unknown): void
+  /** Executes an `effect` member for the handler; rejects with an Error whose message may be shown to it. */
+  effect(member: string, args: readonly unknown[]): Promise<unknown>
+  /** Wall-clock time the handler may take in all, with I/O. */
+  readonly timeoutMs: number
+  /** True once the deadline has passed or the client is gone: nothing is applied any more. */
+  readonly over: boolean
+}
+
+/** Counters since the host was made. Times in milliseconds, memory in bytes. */
+export interface HostStats {
+  readonly calls: number
+  readonly errors: number
+  readonly timeouts: number
+  readonly kills: number
+  readonly starts: number
+  readonly queued: number
+  readonly rssBytes: number
+}
+
+/** The one port between the kernel and whatever runs plugins. A step does not know its tier. */
+export interface PluginHost {
+  readonly tier: Tier
+  /** Unique among the hosts of a worker: `inline`, `plugin:hello` or `tenant:acme`. */
+  readonly name: string
+  readonly state: HostState
+  /**
+   * Makes exactly these instances callable; resolves when they are. Instances that are no longer
+   * listed have no calls in flight. Rejects with an Error that names plugin and reason when an
+   * instance cannot be made; what was callable before stays so.
+   */
+  configure(instances: readonly InstanceSpec[]): Promise<void>
+  /**
+   * Runs the handler and applies its result through `call`. Returns nothing when it ended at once.
+   * Throws or rejects with `HostFailure`; anything else that is thrown counts as kind `error`.
+   */
+  call(call: HostCall): void | Promise<void>
+  stats(): HostStats
+  /** Ends calls with `unavailable`, frees everything. */
+  close(): Promise<void>
+}
+
+/** Makes the hosts of a tier. `tenant` is null for a plugin that no tenant owns. */
+export interface HostFactory {
+  createHost(options: {
+    name: string
+    tenant: string | null
+    /** The plugins that may be configured in this host. */
+    plugins: readonly PluginCode[]
+  }): PluginHost
+}

@@ -1,0 +1,131 @@
+import type { Pdk } from './pdk.ts'
+import { type Phase, PHASE_NAMES, PHASES, toPhaseBits } from './phase.ts'
+
+/**
+ * `read` is answered from what the call was given; `change` is recorded and applied all or nothing
+ * when the handler ends; `effect` is executed by the kernel and returns a promise.
+ */
+export type PdkKind = 'read' | 'change' | 'effect'
+
+export interface PdkMemberRow {
+  readonly kind: PdkKind
+  readonly phases: readonly Phase[]
+}
+
+/** The names of all functions of the PDK, like `request.getHeader` or `service.request.setHeader`. */
+export type PdkMember = MembersOf<Pdk>
+
+/** The type of one function of the PDK. */
+export type PdkFunction<
+  Member extends string,
+  Of = Pdk,
+> = Member extends `${infer Head}.${infer Rest}`
+  ? Head extends keyof Of
+    ? PdkFunction<Rest, Of[Head]>
+    : never
+  : Member extends keyof Of
+    ? Of[Member]
+    : never
+
+type AnyFunction = (...args: never[]) => unknown
+type MembersOf<Of, Prefix extends string = ''> = {
+  [Key in keyof Of & string]: Of[Key] extends AnyFunction
+    ? `${Prefix}${Key}`
+    : string extends keyof Of[Key]
+      ? never
+      : MembersOf<Of[Key], `${Prefix}${Key}.`>
+}[keyof Of & string]
+
+const ANY = PHASE_NAMES
+const REQUEST: readonly Phase[] = ANY.filter(
+  (phase) => phase !== 'certificate' && phase !== 'preread',
+)
+const MATCHED = REQUEST.filter((phase) => phase !== 'rewrite')
+const ANSWER: readonly Phase[] = ['response', 'headerFilter', 'bodyFilter', 'log']
+const BEFORE_SENT: readonly Phase[] = [
+  'rewrite',
+  'access',
+  'beforeProxy',
+  'response',
+  'headerFilter',
+]
+const TO_UPSTREAM: readonly Phase[] = ['rewrite', 'access', 'beforeProxy']
+const MAY_EXIT: readonly Phase[] = ['rewrite', 'access', 'beforeProxy', 'response', 'headerFilter']
+
+/** Every function of the PDK: its kind and the phases in which it may be called. */
+export const PDK_MEMBERS: { readonly [Member in PdkMember]: PdkMemberRow } = {
+  'client.getIp': { kind: 'read', phases: ANY },
+  'client.getPort': { kind: 'read', phases: ANY },
+  'client.getForwardedIp': { kind: 'read', phases: ANY },
+  'client.getConsumer': { kind: 'read', phases: MATCHED },
+  'client.getCredential': { kind: 'read', phases: MATCHED },
+  'client.loadConsumer': { kind: 'effect', phases: ['access', 'response'] },
+  'client.loadCredential': { kind: 'effect', phases: ['access'] },
+  'client.authenticate': { kind: 'change', phases: ['access'] },
+  'request.getScheme': { kind: 'read', phases: REQUEST },
+  'request.getHost': { kind: 'read', phases: REQUEST },
+  'request.getPort': { kind: 'read', phases: REQUEST },
+  'request.getHttpVersion': { kind: 'read', phases: REQUEST },
+  'request.getMethod': { kind: 'read', phases: REQUEST },
+  'request.getPath': { kind: 'read', phases: REQUEST },
+  'request.getRawPath': { kind: 'read', phases: REQUEST },
+  'request.getPathWithQuery': { kind: 'read', phases: REQUEST },
+  'request.getRawQuery': { kind: 'read', phases: REQUEST },
+  'request.getQueryArg': { kind: 'read', phases: REQUEST },
+  'request.getHeader': { kind: 'read', phases: REQUEST },
+  'request.getHeaders': { kind: 'read', phases: REQUEST },
+  'request.getStartTime': { kind: 'read', phases: REQUEST },
+  'request.getId': { kind: 'read', phases: REQUEST },
+  'response.getStatus': { kind: 'read', phases: ANSWER },
+  'response.getHeader': { kind: 'read', phases: ANSWER },
+  'response.getHeaders': { kind: 'read', phases: ANSWER },
+  'response.getSource': { kind: 'read', phases: ANSWER },
+  'response.setStatus': { kind: 'change', phases: BEFORE_SENT },
+  'response.setHeader': { kind: 'change', phases: BEFORE_SENT },
+  'response.addHeader': { kind: 'change', phases: BEFORE_SENT },
+  'response.clearHeader': { kind: 'change', phases: BEFORE_SENT },
+  'response.setHeaders': { kind: 'change', phases: BEFORE_SENT },
+  'response.exit': { kind: 'change', phases: MAY_EXIT },
+  'response.getChunk': { kind: 'read', phases: ['bodyFilter'] },
+  'response.setChunk': { kind: 'change', phases: ['bodyFilter'] },
+  'response.isLast': { kind: 'read', phases: ['bodyFilter'] },
+  'service.request.setHeader': { kind: 'change', phases: TO_UPSTREAM },
+  'service.request.addHeader': { kind: 'change', phases: TO_UPSTREAM },
+  'service.request.clearHeader': { kind: 'change', phases: TO_UPSTREAM },
+  'service.request.setHeaders': { kind: 'change', phases: TO_UPSTREAM },
+  'service.response.getStatus': { kind: 'read', phases: ANSWER },
+  'service.response.getHeader': { kind: 'read', phases: ANSWER },
+  'service.response.getHeaders': { kind: 'read', phases: ANSWER },
+  'router.getRoute': { kind: 'read', phases: MATCHED },
+  'router.getService': { kind: 'read', phases: MATCHED },
+  'balancer.getTarget': { kind: 'read', phases: ['beforeProxy', ...ANSWER] },
+  'log.debug': { kind: 'change', phases: ANY },
+  'log.info': { kind: 'change', phases: ANY },
+  'log.notice': { kind: 'change', phases: ANY },
+  'log.warn': { kind: 'change', phases: ANY },
+  'log.err': { kind: 'change', phases: ANY },
+  'log.crit': { kind: 'change', phases: ANY },
+  'node.getId': { kind: 'read', phases: ANY },
+  'node.getHostname': { kind: 'read', phases: ANY },
+  'plugin.getId': { kind: 'read', phases: ANY },
+}
+
+/** The phases in which a member may be called, as bits of `PHASES`. */
+export const PDK_PHASE_BITS = Object.fromEntries(
+  Object.entries(PDK_MEMBERS).map(([member, row]) => [member, toPhaseBits(row.phases)]),
+) as Readonly<Record<PdkMember, number>>
+
+/** The text of a `WRONG_PHASE` error, the same in every tier. */
+export function wrongPhaseText(member: PdkMember, phase: Phase): string {
+  const right = PDK_MEMBERS[member].phases.join(', ')
+  return `${member} cannot be called in ${phase}; it can be called in: ${right}`
+}
+
+export function isPdkMember(name: string): name is PdkMember {
+  return Object.hasOwn(PDK_MEMBERS, name)
+}
+
+/** Used where a phase is known only as its bit. */
+export function isAllowedIn(member: PdkMember, phase: Phase): boolean {
+  return (PDK_PHASE_BITS[member] & PHASES[phase].bit) !== 0
+}
