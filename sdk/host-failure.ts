@@ -16,10 +16,13 @@ export type HostFailureKind = keyof typeof HOST_FAILURES
 export class HostFailure extends Error {
   override readonly name = 'HostFailure'
   readonly kind: HostFailureKind
+  /** Whether the handler had already called `response.exit`: such a failure is never skipped. */
+  readonly decided: boolean
 
   /** `message` is for the operator's log; it never reaches a client. */
-  constructor(kind: HostFailureKind, message: string) {
+  constructor(kind: HostFailureKind, message: string, decided = false) {
     super(message)
     this.kind = kind
+    this.decided = decided
   }
 }

@@ -89,6 +89,7 @@ export const PDK_MEMBERS: { readonly [Member in PdkMember]: PdkMemberRow } = {
   'response.getChunk': { kind: 'read', phases: ['bodyFilter'] },
   'response.setChunk': { kind: 'change', phases: ['bodyFilter'] },
   'response.isLast': { kind: 'read', phases: ['bodyFilter'] },
+  'service.request.clearQueryArg': { kind: 'change', phases: ['rewrite', 'access'] },
   'service.request.setHeader': { kind: 'change', phases: TO_UPSTREAM },
   'service.request.addHeader': { kind: 'change', phases: TO_UPSTREAM },
   'service.request.clearHeader': { kind: 'change', phases: TO_UPSTREAM },

@@ -113,6 +113,8 @@ export interface ServicePdk {
 }
 
 export interface ServiceRequestPdk {
+  /** Removes every argument of this name from the query. */
+  clearQueryArg(name: string): void
   setHeader(name: string, value: HeaderValue): void
   addHeader(name: string, value: HeaderValue): void
   clearHeader(name: string): void

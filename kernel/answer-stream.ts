@@ -1,0 +1,171 @@
+import type { ReadonlyHeaderList } from '@sallyport/sdk'
+import type { RequestContext } from './context.ts'
+import type { Environment } from './environment.ts'
+import type { BodySink, BodySource } from './exchange.ts'
+import { runPhase } from './run-phase.ts'
+
+const NO_BYTES = new Uint8Array()
+
+/**
+ * Carries the body of an answer to the client: bytes are piped untouched when no step of the chain
+ * filters them, else each chunk goes through `bodyFilter`, one after the other. Back-pressure works
+ * through the whole length: a client that does not read, or a filter that takes its time, stops the
+ * upstream.
+ */
+export class AnswerStream implements BodySink {
+  readonly #ctx: RequestContext
+  readonly #environment: Environment
+  readonly #filters: boolean
+  #source: BodySource | null = null
+  #resolve: (() => void) | null = null
+  #reject: ((error: Error) => void) | null = null
+  /** Chunks that came while a filter was at work; the source was asked to stop, so they are few. */
+  readonly #waiting: Uint8Array[] = []
+  #filtering = false
+  #clientIsFull = false
+  #ended = false
+  #over = false
+  #trailers: ReadonlyHeaderList | null = null
+
+  constructor(ctx: RequestContext, environment: Environment) {
+    this.#ctx = ctx
+    this.#environment = environment
+    this.#filters = ctx.chain.filtersBody
+  }
+
+  /** Returns nothing when everything was handed over at once. */
+  send(body: Uint8Array | BodySource | null): void | Promise<void> {
+    if (body === null || body instanceof Uint8Array) {
+      if (!this.#filters) {
+        if (body === null) this.#ctx.exchange.end()
+        else this.#ctx.exchange.end(body)
+        return
+      }
+      return this.#run(() => {
+        if (body !== null && body.byteLength > 0) this.onData(body)
+        this.onEnd(null)
+      })
+    }
+    this.#source = body
+    return this.#run(() => body.start(this))
+  }
+
+  onData(chunk: Uint8Array): boolean {
+    if (this.#over) return true
+    if (!this.#filters) return this.#ctx.exchange.write(chunk)
+    this.#waiting.push(chunk)
+    this.#filterNext()
+    return !this.#filtering && !this.#clientIsFull
+  }
+
+  onEnd(trailers: ReadonlyHeaderList | null): void {
+    this.#ended = true
+    this.#trailers = trailers
+    if (!this.#filters) this.#finish()
+    else this.#filterNext()
+  }
+
+  onError(error: Error): void {
+    if (this.#over) return
+    this.#ctx.errorDetail ??= `the upstream's answer broke off: ${error.message}`
+    this.#ctx.exchange.abort('upstream-aborted')
+    this.#finish()
+  }
+
+  #run(begin: () => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#ctx.drainListener = () => {
+      this.#clientIsFull = false
+      if (!this.#filtering) this.#source?.resume()
+    }
+    this.#ctx.cancelListener = () => {
+      this.#source?.cancel('client-aborted')
+      this.#finish()
+    }
+    begin()
+    return promise
+  }
+
+  #filterNext(): void {
+    while (!this.#filtering && !this.#over) {
+      const chunk = this.#waiting.shift()
+      if (chunk === undefined && !this.#ended) return
+      const isLast = chunk === undefined || (this.#ended && this.#waiting.length === 0)
+      const ctx = this.#ctx
+      ctx.chunk = chunk ?? NO_BYTES
+      ctx.chunkIsLast = isLast
+      let pending: void | Promise<void>
+      try {
+        pending = runPhase(ctx, 'bodyFilter', this.#environment)
+      } catch (error) {
+        this.#fail(error)
+        return
+      }
+      if (pending === undefined) {
+        this.#pass(isLast)
+        continue
+      }
+      this.#filtering = true
+      pending.then(
+        () => {
+          this.#filtering = false
+          this.#pass(isLast)
+          this.#filterNext()
+          const idle = !this.#filtering && !this.#clientIsFull && !this.#ended
+          if (idle) this.#source?.resume()
+        },
+        (error: unknown) => this.#fail(error),
+      )
+    }
+  }
+
+  #pass(isLast: boolean): void {
+    if (this.#over) return
+    const { chunk } = this.#ctx
+    if (chunk !== null && chunk.byteLength > 0 && !this.#ctx.exchange.write(chunk)) {
+      this.#clientIsFull = true
+    }
+    if (isLast) this.#finish()
+  }
+
+  #fail(error: unknown): void {
+    this.#source?.cancel('plugin')
+    this.#over = true
+    this.#reject?.(error instanceof Error ? error : new Error(String(error)))
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#over = true
+    if (!this.#ctx.exchange.cancelled) this.#ctx.exchange.end(undefined, this.#trailers)
+    this.#resolve?.()
+  }
+}
+
+export class CollectFailure extends Error {
+  override readonly name = 'CollectFailure'
+}
+
+/** All bytes of a body. Rejects with `CollectFailure` when there are more than `bytesMax`. */
+export function collectBody(source: BodySource, bytesMax: number): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  source.start({
+    onData(chunk) {
+      bytes += chunk.byteLength
+      if (bytes > bytesMax) {
+        source.cancel('plugin')
+        reject(new CollectFailure(`the body is larger than ${bytesMax} bytes`))
+        return false
+      }
+      chunks.push(chunk)
+      return true
+    },
+    onEnd: () => resolve(Buffer.concat(chunks, bytes)),
+    onError: reject,
+  })
+  return promise
+}

@@ -1,0 +1,87 @@
+import {
+  HostFailure,
+  isAllowedIn,
+  isPdkMember,
+  PDK_MEMBERS,
+  PdkError,
+  type PdkMember,
+} from '@sallyport/sdk'
+import { PDK_IMPLEMENTATION } from './pdk/implementation.ts'
+import type { PluginCall } from './plugin-call.ts'
+
+/** A handler that changes more than this is not filtering a message any more. */
+const CHANGES_MAX = 1_000
+/** `ctx.shared` of a tenant, and `ctx.plugin` of an instance, as JSON. */
+const CONTEXT_LENGTH_MAX = 16 * 1024
+const ARGUMENTS_MAX = 64
+
+/**
+ * Applies what came out of a sandbox. Nothing in it is trusted: every change is looked up in the PDK
+ * table and goes through the same checks as an inline handler's call. Throws `HostFailure` of kind
+ * `refused` at the first thing that is not as it should be; undoing is the caller's part.
+ */
+export function applyCallResult(call: PluginCall, result: unknown): void {
+  if (!isRecord(result)) throw refused('the result is not an object')
+  const { changes, shared, plugin } = result
+  if (!Array.isArray(changes) || changes.length > CHANGES_MAX) {
+    throw refused(`the result has no list of up to ${CHANGES_MAX} changes`)
+  }
+  if (shared !== undefined) call.sharedContext = checkContext('ctx.shared', shared)
+  if (plugin !== undefined) call.pluginContext = checkContext('ctx.plugin', plugin)
+  const decided = changes.some((change) => Array.isArray(change) && change[0] === 'response.exit')
+  try {
+    for (const change of changes) applyChange(call, change)
+  } catch (error) {
+    throw error instanceof HostFailure && decided
+      ? new HostFailure(error.kind, error.message, true)
+      : error
+  }
+}
+
+function applyChange(call: PluginCall, change: unknown): void {
+  if (!Array.isArray(change) || change.length > ARGUMENTS_MAX + 1) {
+    throw refused('a change is not a list of a member and its arguments')
+  }
+  const [member, ...args] = change as unknown[]
+  if (typeof member !== 'string' || !isPdkMember(member)) {
+    throw refused(`unknown member ${JSON.stringify(member)?.slice(0, 100)}`)
+  }
+  if (PDK_MEMBERS[member].kind !== 'change' || !isAllowedIn(member, call.phase)) {
+    throw refused(`${member} is no change that can be made in ${call.phase}`)
+  }
+  const implementation = PDK_IMPLEMENTATION[member] as (
+    ofCall: PluginCall,
+    ...all: unknown[]
+  ) => unknown
+  try {
+    implementation(call, ...args.map((arg) => decodeArgument(member, arg)))
+  } catch (error) {
+    if (error instanceof PdkError) throw refused(error.message)
+    throw error
+  }
+}
+
+/** Bytes cross as `{ base64 }` where a member takes bytes. */
+function decodeArgument(member: PdkMember, argument: unknown): unknown {
+  const takesBytes = member === 'response.setChunk' || member === 'response.exit'
+  if (!takesBytes || !isRecord(argument)) return argument
+  const keys = Object.keys(argument)
+  if (keys.length !== 1 || typeof argument['base64'] !== 'string') return argument
+  return Buffer.from(argument['base64'], 'base64')
+}
+
+function checkContext(what: string, value: unknown): Record<string, unknown> {
+  if (!isRecord(value)) throw refused(`${what} is not an object`)
+  if (JSON.stringify(value).length > CONTEXT_LENGTH_MAX) {
+    throw refused(`${what} is larger than ${CONTEXT_LENGTH_MAX} characters of JSON`)
+  }
+  return value
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function refused(reason: string): HostFailure {
+  return new HostFailure('refused', reason)
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import { toPhaseBits } from '@sallyport/sdk'
+import { Upstreams } from './balancer/upstreams.ts'
+import type { Step } from './chain.ts'
+import { ChainIndex, type ScopedStep } from './chain-index.ts'
+import type { Entities, PluginInstance, Route, Service } from './config/entities.ts'
+import { createDirectory, type Directory } from './directory.ts'
+import type { PluginCode } from './plugin-host.ts'
+import type { HostLease, LeasedInstance, PluginHosts } from './plugin-hosts.ts'
+import { buildRouter, type Router } from './router/router.ts'
+import type { Snapshot } from './snapshot.ts'
+import { TimeSlices } from './time-slices.ts'
+
+/** Wall-clock time a handler may take, I/O included. */
+const HANDLER_TIMEOUT_MS = 2_000
+const HTTP_PROTOCOLS = new Set(['http', 'https', 'grpc', 'grpcs'])
+
+/**
+ * A snapshot that requests run on: router, chains, balancers. It is made beside the running one and
+ * swapped in by one assignment; when it was replaced and its last request is over, it frees its
+ * plugin instances.
+ */
+export class CompiledSnapshot {
+  readonly version: number
+  readonly hash: string
+  readonly router: Router<Route, Service>
+  readonly chains: ChainIndex
+  readonly upstreams: Upstreams
+  readonly directory: Directory
+  readonly #lease: HostLease
+  #inFlight = 0
+  #retired = false
+
+  constructor(parts: {
+    snapshot: Snapshot
+    router: Router<Route, Service>
+    chains: ChainIndex
+    lease: HostLease
+  }) {
+    this.version = parts.snapshot.version
+    this.hash = parts.snapshot.hash
+    this.router = parts.router
+    this.chains = parts.chains
+    this.upstreams = new Upstreams(parts.snapshot.entities)
+    this.directory = createDirectory(parts.snapshot.entities)
+    this.#lease = parts.lease
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  enter(): void {
+    this.#inFlight++
+  }
+
+  leave(): void {
+    this.#inFlight--
+    if (this.#retired && this.#inFlight === 0) void this.#lease.release()
+  }
+
+  /** No new requests come; the plugin instances are freed once the last one is over. */
+  retire(): void {
+    if (this.#retired) return
+    this.#retired = true
+    if (this.#inFlight === 0) void this.#lease.release()
+  }
+}
+
+/**
+ * Compiles a snapshot in slices that do not hold the event loop. Rejects with an Error that says
+ * what is wrong; nothing of the running snapshot is touched.
+ */
+export async function compileSnapshot(
+  snapshot: Snapshot,
+  plugins: ReadonlyMap<string, PluginCode>,
+  hosts: PluginHosts,
+): Promise<CompiledSnapshot> {
+  const { entities } = snapshot
+  const slices = new TimeSlices()
+  const services = new Map(entities.services.map((service) => [service.id, service]))
+  const router = await buildRouter(entities.routes, services)
+  const served = servedInstances(entities)
+  const leased: LeasedInstance[] = []
+  for (const instance of served) {
+    leased.push(toSpec(instance))
+    await slices.breathe()
+  }
+  const lease = await hosts.lease(leased)
+  const toStep = stepMaker(plugins, lease)
+  const additional = new Set(entities.global_plugins)
+  const scoped: ScopedStep[] = []
+  const globals: Step[] = []
+  for (const [i, instance] of served.entries()) {
+    const step = toStep(instance, leased[i]!, additional.has(instance))
+    if (step.additional) globals.push(step)
+    else scoped.push({ step, scope: scopeOf(instance) })
+    await slices.breathe()
+  }
+  return new CompiledSnapshot({ snapshot, router, chains: new ChainIndex(scoped, globals), lease })
+}
+
+/** A disabled instance is invisible: the next scope wins. */
+function servedInstances(entities: Entities): PluginInstance[] {
+  return [...entities.plugins, ...entities.global_plugins].filter(
+    (instance) =>
+      instance.enabled && instance.protocols.some((protocol) => HTTP_PROTOCOLS.has(protocol)),
+  )
+}
+
+function toSpec(instance: PluginInstance): LeasedInstance {
+  const { id, name, config, tenant } = instance
+  const digest = createHash('sha256')
+    .update(JSON.stringify([name, config, tenant]))
+    .digest('hex')
+  return { key: `${id}@${digest.slice(0, 16)}`, id, pluginName: name, config, tenant }
+}
+
+function stepMaker(plugins: ReadonlyMap<string, PluginCode>, lease: HostLease) {
+  return (instance: PluginInstance, spec: LeasedInstance, additional: boolean): Step => {
+    const { manifest } = plugins.get(instance.name)!
+    return {
+      pluginName: instance.name,
+      instanceId: instance.id,
+      instanceName: instance.instance_name,
+      instanceKey: spec.key,
+      config: instance.config,
+      tenant: instance.tenant,
+      priority: manifest.priority,
+      phaseBits: toPhaseBits(manifest.phases),
+      host: lease.hostOf(spec.key),
+      onError: instance.on_error,
+      timeoutMs: instance.timeout_ms ?? HANDLER_TIMEOUT_MS,
+      ordering: instance.ordering,
+      scope: additional ? 'global_plugins' : scopeName(instance),
+      additional,
+    }
+  }
+}
+
+function scopeOf({ route, service, consumer, consumer_group }: PluginInstance) {
+  return {
+    routeId: route?.id ?? null,
+    serviceId: service?.id ?? null,
+    consumerId: consumer?.id ?? null,
+    groupId: consumer_group?.id ?? null,
+  }
+}
+
+function scopeName({ route, service, consumer, consumer_group }: PluginInstance): string {
+  const parts = [
+    route && 'route',
+    service && 'service',
+    consumer && 'consumer',
+    consumer_group && 'consumer_group',
+  ].filter((part) => typeof part === 'string')
+  return parts.length === 0 ? 'global' : parts.join('+')
+}

@@ -1,0 +1,135 @@
+import type { Credential, Consumer, HeaderList } from '@sallyport/sdk'
+import { type Answer, applyHeaderOperation, type HeaderOperation } from './answer.ts'
+import type { Chain } from './chain.ts'
+import type { CompiledSnapshot } from './compiled-snapshot.ts'
+import type { ConsumerRecord } from './directory.ts'
+import { type ErrorCode, errorHeaders, ERRORS, formatError } from './errors.ts'
+import type { CancelReason, Exchange, ExchangeObserver, Sending } from './exchange.ts'
+import type { Trace } from './trace.ts'
+import type { MatchedRoute } from './matched-route.ts'
+import type { PickedTarget } from './balancer/balancer.ts'
+
+/** One try at one target, for the log. */
+export interface Try {
+  readonly target: PickedTarget
+  readonly startedAtMs: number
+  endedAtMs: number
+  /** Null when it brought an answer. */
+  failure: string | null
+}
+
+/**
+ * What is known of one request: one class of fixed shape, no bag of properties. A request keeps the
+ * snapshot it began with. Times are milliseconds; `..Ms` of `performance.now()` unless the name says
+ * otherwise.
+ */
+export class RequestContext implements ExchangeObserver {
+  readonly exchange: Exchange
+  readonly snapshot: CompiledSnapshot
+  readonly id: string
+  readonly startedAtMs: number
+  /** Milliseconds since 1970. */
+  readonly startTimeMs: number
+  /** The path without the query, as received and normalised. */
+  rawPath = ''
+  path = ''
+  /** With its question mark; empty when there is none. */
+  query = ''
+
+  matched: MatchedRoute | null = null
+  chain: Chain
+  consumer: ConsumerRecord | null = null
+  credential: Credential | null = null
+  /** By id: those that plugins of this request have loaded. */
+  loadedConsumers: Map<string, ConsumerRecord> | null = null
+
+  /** The Host header that a plugin wants the upstream to get. */
+  serviceHost: string | null = null
+  /** The query that a plugin wants the upstream to get, with its question mark. */
+  serviceQuery: string | null = null
+  /** The request's headers for the upstream; null while nobody has changed them. */
+  serviceHeaders: HeaderList | null = null
+  target: PickedTarget | null = null
+  readonly tries: Try[] = []
+  sending: Sending | null = null
+
+  /** Null until somebody has answered: an upstream, a plugin or the kernel. */
+  answer: Answer | null = null
+  errorCode: ErrorCode | null = null
+  /** For the operator's log, never for the client. */
+  errorDetail: string | null = null
+  /** What the upstream answered, kept when the answer is changed; null when none did. */
+  serviceStatus: number | null = null
+  serviceHeadersReceived: HeaderList | null = null
+  /** Changes of the answer's head made before there was an answer. */
+  readonly pendingOperations: HeaderOperation[] = []
+  pendingStatus: number | null = null
+
+  /** The chunk that `bodyFilter` looks at. */
+  chunk: Uint8Array | null = null
+  chunkIsLast = false
+
+  /** `ctx.shared` by tenant (the empty string: none), `ctx.plugin` by instance key. */
+  shared: Map<string, Record<string, unknown>> | null = null
+  pluginContexts: Map<string, Record<string, unknown>> | null = null
+
+  trace: Trace | null = null
+  upstreamHeadAtMs = 0
+  cancelReason: CancelReason | null = null
+  /** Told when the client can take more; set by who streams. */
+  drainListener: (() => void) | null = null
+  cancelListener: (() => void) | null = null
+
+  constructor(exchange: Exchange, snapshot: CompiledSnapshot, id: string) {
+    this.exchange = exchange
+    this.snapshot = snapshot
+    this.id = id
+    this.startedAtMs = performance.now()
+    this.startTimeMs = Date.now()
+    this.chain = snapshot.chains.globalChain
+    exchange.observer = this
+  }
+
+  get consumerView(): Consumer | null {
+    return this.consumer === null ? null : this.consumer.view
+  }
+
+  /** Makes this the answer; what plugins asked for before there was one is applied to its head. */
+  setAnswer(answer: Answer): void {
+    this.answer = answer
+    for (const operation of this.pendingOperations) applyHeaderOperation(answer.headers, operation)
+    if (this.pendingStatus !== null && answer.source === 'service') {
+      answer.status = this.pendingStatus
+    }
+  }
+
+  /** Answers with a row of the error table, whatever the answer was before. */
+  fail(code: ErrorCode, detail: string): void {
+    const row = ERRORS[code]
+    this.errorCode = code
+    this.errorDetail = detail
+    this.discardBody('plugin')
+    const { contentType, body } = formatError(this.exchange, row.message, this.id)
+    const headers = errorHeaders(code)
+    headers.push('Content-Type', contentType)
+    this.setAnswer({ source: 'error', status: row.status, headers, body })
+  }
+
+  /** Frees the upstream connection of an answer that is not going to be sent. */
+  discardBody(reason: CancelReason): void {
+    const body = this.answer?.body
+    if (body !== null && body !== undefined && !(body instanceof Uint8Array)) body.cancel(reason)
+  }
+
+  onDrain(): void {
+    this.drainListener?.()
+  }
+
+  onCancel(reason: CancelReason): void {
+    this.cancelReason = reason
+    this.sending?.cancel(reason)
+    this.cancelListener?.()
+  }
+
+  onFinish(): void {}
+}

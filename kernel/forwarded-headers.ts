@@ -1,0 +1,161 @@
+import { findHeader, getHeader, getHeaderValues, type HeaderList } from '@sallyport/sdk'
+import type { Exchange } from './exchange.ts'
+
+/** Headers that belong to one hop; `host` and `content-length` do not, but are written anew. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'content-length',
+  'host',
+  'keep-alive',
+  'proxy',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+const HOP_BY_HOP_ANSWER = new Set([
+  'connection',
+  'content-length',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+/** What the gateway says of the client; a client's own words count only from trusted addresses. */
+const FORWARDED = new Set([
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-path',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-proto',
+  'x-real-ip',
+])
+
+const VIA = '1.1 sallyport'
+
+export interface ForwardingFacts {
+  readonly exchange: Exchange
+  readonly isTrusted: (address: string) => boolean
+  /** The path as the client sent it, with the query. */
+  readonly path: string
+  /** What `strip_path` took away; null when nothing. */
+  readonly prefix: string | null
+}
+
+/**
+ * What the client sent less what belongs to its own hop, also what its `Connection` names. Done
+ * before plugins add theirs: a client must not be able to remove those by naming them.
+ */
+export function toForwardedRequestHeaders(headers: readonly string[]): HeaderList {
+  const named = namedByConnection(headers)
+  const list: HeaderList = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const lower = headers[i]!.toLowerCase()
+    if (HOP_BY_HOP.has(lower) || named?.has(lower) === true) continue
+    list.push(headers[i]!, headers[i + 1]!)
+  }
+  return list
+}
+
+/**
+ * Adds what the gateway says of the client and of itself to the headers for the upstream; `Host` is
+ * written by who sends them.
+ */
+export function toUpstreamHeaders(
+  forwarded: readonly string[],
+  { exchange, isTrusted, path, prefix }: ForwardingFacts,
+): HeaderList {
+  const { connection, headers } = exchange
+  const trusted = isTrusted(connection.clientAddress)
+  const list: HeaderList = []
+  let via = VIA
+  for (let i = 0; i < forwarded.length; i += 2) {
+    const name = forwarded[i]!
+    const lower = name.toLowerCase()
+    if (FORWARDED.has(lower)) continue
+    if (lower === 'via') via = `${forwarded[i + 1]!}, ${via}`
+    else list.push(name, forwarded[i + 1]!)
+  }
+  const kept = (lowerName: string) => (trusted ? getHeader(headers, lowerName) : null)
+  const hostname = hostnameOf(exchange.authority)
+  list.push('X-Forwarded-For', appendAddress(headers, trusted, connection.clientAddress))
+  list.push('X-Forwarded-Proto', kept('x-forwarded-proto') ?? connection.scheme)
+  if (hostname !== '') list.push('X-Forwarded-Host', kept('x-forwarded-host') ?? hostname)
+  list.push('X-Forwarded-Port', kept('x-forwarded-port') ?? String(connection.localPort))
+  list.push('X-Forwarded-Path', kept('x-forwarded-path') ?? path)
+  const forwardedPrefix = kept('x-forwarded-prefix') ?? prefix
+  if (forwardedPrefix !== null) list.push('X-Forwarded-Prefix', forwardedPrefix)
+  list.push('X-Real-IP', forwardedAddress(exchange, isTrusted))
+  list.push('Via', via)
+  if (wantsTrailers(exchange.headers)) list.push('TE', 'trailers')
+  return list
+}
+
+/** The headers of an upstream's answer less what belongs to its own hop. */
+export function toClientHeaders(headers: readonly string[]): HeaderList {
+  const named = namedByConnection(headers)
+  const list: HeaderList = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const lower = headers[i]!.toLowerCase()
+    if (HOP_BY_HOP_ANSWER.has(lower) || named?.has(lower) === true) continue
+    list.push(headers[i]!, headers[i + 1]!)
+  }
+  return list
+}
+
+/** Adds this gateway to the `Via` of an answer. */
+export function addVia(headers: HeaderList): void {
+  const at = findHeader(headers, 'via')
+  if (at === -1) headers.push('Via', VIA)
+  else headers[at + 1] = `${headers[at + 1]!}, ${VIA}`
+}
+
+/**
+ * The client's address: the last one in `X-Forwarded-For` that is not itself a trusted proxy, as
+ * long as the peer is trusted; otherwise the peer's own.
+ */
+export function forwardedAddress(
+  exchange: Exchange,
+  isTrusted: (address: string) => boolean,
+): string {
+  const peer = exchange.connection.clientAddress
+  if (!isTrusted(peer)) return peer
+  const addresses = getHeaderValues(exchange.headers, 'x-forwarded-for')
+    .flatMap((value) => value.split(','))
+    .map((address) => address.trim())
+    .filter((address) => address !== '')
+  return addresses.findLast((address) => !isTrusted(address)) ?? addresses[0] ?? peer
+}
+
+/** The hostname of an authority, in lower case, without port and brackets; empty for null. */
+export function hostnameOf(authority: string | null): string {
+  if (authority === null) return ''
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(authority)
+  return (match?.[1] ?? match?.[2] ?? authority).toLowerCase()
+}
+
+function appendAddress(headers: readonly string[], trusted: boolean, address: string): string {
+  if (!trusted) return address
+  return [...getHeaderValues(headers, 'x-forwarded-for'), address].join(', ')
+}
+
+function namedByConnection(headers: readonly string[]): Set<string> | null {
+  let named: Set<string> | null = null
+  let at = findHeader(headers, 'connection')
+  for (; at !== -1; at = findHeader(headers, 'connection', at + 2)) {
+    const value = headers[at + 1]!
+    if (value === 'keep-alive' || value === 'close') continue
+    named ??= new Set()
+    for (const name of value.split(',')) named.add(name.trim().toLowerCase())
+  }
+  return named
+}
+
+function wantsTrailers(headers: readonly string[]): boolean {
+  const te = getHeader(headers, 'te')
+  return te !== null && te.split(',').some((coding) => coding.trim().toLowerCase() === 'trailers')
+}

@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { BlockList, isIPv6 } from 'node:net'
+import type { Logger } from 'pino'
+import { type CompiledSnapshot, compileSnapshot } from './compiled-snapshot.ts'
+import type { Environment } from './environment.ts'
+import type { Exchange, Listener, ListenerOptions, UpstreamSender } from './exchange.ts'
+import { handleRequest, type RequestTools } from './handle-request.ts'
+import { HEADER_NAMES, type HeaderNaming } from './header-names.ts'
+import { createInlineHostFactory } from './inline-host.ts'
+import { createLifecyclePdk } from './lifecycle-pdk.ts'
+import type { HostFactory, HostState, HostStats, PluginCode, Tier } from './plugin-host.ts'
+import { PluginHosts } from './plugin-hosts.ts'
+import type { Snapshot } from './snapshot.ts'
+import type { AccessLog } from './telemetry/access-log.ts'
+import { toAccessEntry } from './telemetry/access-entry.ts'
+
+export type ListenAddress =
+  | { readonly fd: number }
+  | { readonly hostname: string; readonly port: number }
+
+/** The two ports of the data path, as the composition root chose to fill them. */
+export interface DataPath {
+  listen(options: ListenerOptions & { readonly listen: ListenAddress }): Promise<Listener>
+  readonly sender: UpstreamSender
+}
+
+export interface GatewayOptions {
+  readonly nodeId: string
+  readonly plugins: readonly PluginCode[]
+  /** Without `inline`, which the gateway has itself. */
+  readonly hostFactories: { readonly [T in Tier]?: HostFactory }
+  readonly dataPath: DataPath
+  readonly log: Logger
+  readonly accessLog: AccessLog | null
+  /** Addresses and CIDR ranges whose `X-Forwarded-*` is believed; default none. */
+  readonly trustedIps?: readonly string[]
+  readonly headerNaming?: HeaderNaming
+  /** Answer `Sallyport-Debug: 1` with a trace; default false. */
+  readonly allowDebugHeader?: boolean
+}
+
+export interface GatewayStatus {
+  /** Of the configuration in force; 0 before the first. */
+  readonly version: number
+  readonly hash: string | null
+  readonly inFlight: number
+  readonly hosts: readonly {
+    readonly name: string
+    readonly tier: Tier
+    readonly state: HostState
+    readonly stats: HostStats
+  }[]
+}
+
+/**
+ * The kernel in one process: requests in, requests out. It has no configuration of its own; whoever
+ * owns it loads snapshots and says where to listen.
+ */
+export class Gateway {
+  readonly #plugins: ReadonlyMap<string, PluginCode>
+  readonly #hosts: PluginHosts
+  readonly #dataPath: DataPath
+  readonly #accessLog: AccessLog | null
+  readonly #tools: RequestTools
+  readonly #log: Logger
+  readonly #listeners: Listener[] = []
+  #current: CompiledSnapshot | null = null
+  #loading: Promise<unknown> = Promise.resolve()
+  #inFlight = 0
+
+  constructor(options: GatewayOptions) {
+    const environment: Environment = {
+      nodeId: options.nodeId,
+      hostname: hostname(),
+      log: options.log,
+      isTrustedAddress: createAddressCheck(options.trustedIps ?? []),
+      allowDebugHeader: options.allowDebugHeader ?? false,
+    }
+    this.#log = options.log
+    this.#plugins = new Map(options.plugins.map((code) => [code.manifest.name, code]))
+    this.#hosts = new PluginHosts(this.#plugins, {
+      inline: createInlineHostFactory((name) => createLifecyclePdk(name, environment)),
+      ...options.hostFactories,
+    })
+    this.#dataPath = options.dataPath
+    this.#accessLog = options.accessLog
+    this.#tools = {
+      environment,
+      sender: options.dataPath.sender,
+      headerNames: HEADER_NAMES[options.headerNaming ?? 'sallyport'],
+      nextRequestId: createRequestIds(),
+      onDone: (ctx) => this.#accessLog?.write(toAccessEntry(ctx)),
+    }
+  }
+
+  /**
+   * Compiles the snapshot beside the one in force and swaps it in; requests that have begun keep
+   * theirs. Rejects with an Error that says what is wrong and leaves the one in force as it is.
+   */
+  load(snapshot: Snapshot): Promise<void> {
+    const loaded = this.#loading.then(async () => {
+      const compiled = await compileSnapshot(snapshot, this.#plugins, this.#hosts)
+      const before = this.#current
+      this.#current = compiled
+      before?.retire()
+    })
+    this.#loading = loaded.catch(() => undefined)
+    return loaded
+  }
+
+  /** Needs a loaded snapshot: a gateway without one could only refuse. */
+  async listen(address: ListenAddress): Promise<Listener> {
+    if (this.#current === null) throw new Error('listen: expected a loaded snapshot, there is none')
+    const listener = await this.#dataPath.listen({
+      listen: address,
+      onExchange: (exchange) => this.#handle(exchange),
+      onRefused: (refusal) => this.#log.debug(refusal, 'a message was refused'),
+    })
+    this.#listeners.push(listener)
+    return listener
+  }
+
+  /** Stops accepting; resolves when the requests in flight are over, at the latest at the deadline. */
+  async drain(deadlineMs: number): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.drain(deadlineMs)))
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.close()))
+    await this.#dataPath.sender.close()
+    this.#current?.retire()
+    await this.#hosts.close()
+    await this.#accessLog?.flush()
+  }
+
+  status(): GatewayStatus {
+    return {
+      version: this.#current?.version ?? 0,
+      hash: this.#current?.hash ?? null,
+      inFlight: this.#inFlight,
+      hosts: this.#hosts.hosts.map((host) => ({
+        name: host.name,
+        tier: host.tier,
+        state: host.state,
+        stats: host.stats(),
+      })),
+    }
+  }
+
+  #handle(exchange: Exchange): void {
+    this.#inFlight++
+    void handleRequest(exchange, this.#current!, this.#tools).finally(() => this.#inFlight--)
+  }
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  return new Gateway(options)
+}
+
+/** 32 hexadecimal digits: random for the process, then counted. */
+function createRequestIds(): () => string {
+  const prefix = randomBytes(10).toString('hex')
+  let count = 0
+  return () => prefix + (++count).toString(16).padStart(12, '0')
+}
+
+function createAddressCheck(trustedIps: readonly string[]): (address: string) => boolean {
+  if (trustedIps.length === 0) return () => false
+  const list = new BlockList()
+  for (const entry of trustedIps) {
+    const [address = '', bits] = entry.split('/')
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  return (address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+}

@@ -1,0 +1,24 @@
+import type { PdkFunction, PdkMember } from '@sallyport/sdk'
+import type { PluginCall } from '../plugin-call.ts'
+import { clientPdk } from './client.ts'
+import { contextPdk } from './context.ts'
+import { requestPdk } from './request.ts'
+import { responsePdk } from './response.ts'
+import { servicePdk } from './service.ts'
+
+/** What a PDK member does: the same arguments as the plugin gave, after the call it belongs to. */
+export type PdkImplementation = {
+  readonly [Member in PdkMember]: (
+    call: PluginCall,
+    ...args: Parameters<PdkFunction<Member>>
+  ) => ReturnType<PdkFunction<Member>>
+}
+
+/** Every member of the PDK table; used by inline handlers and to apply what a sandbox sends. */
+export const PDK_IMPLEMENTATION: PdkImplementation = {
+  ...clientPdk,
+  ...requestPdk,
+  ...responsePdk,
+  ...servicePdk,
+  ...contextPdk,
+}

@@ -1,0 +1,167 @@
+import { HOST_FAILURES, HostFailure, type Phase, PHASES } from '@sallyport/sdk'
+import type { Step } from './chain.ts'
+import type { RequestContext } from './context.ts'
+import type { Environment } from './environment.ts'
+import { type Checkpoint, PluginCall } from './plugin-call.ts'
+import type { StepOutcome } from './trace.ts'
+
+/** Thrown out of `bodyFilter`: what was not filtered must not reach the client. */
+export class FilterFailure extends Error {
+  override readonly name = 'FilterFailure'
+}
+
+/** Phases that end with the first answer: whoever answers decides, the rest is not asked. */
+const ENDS_WITH_ANSWER: ReadonlySet<Phase> = new Set<Phase>(['rewrite', 'access', 'beforeProxy'])
+
+/**
+ * The one phase runner: calls the handlers of a phase in the order of the chain, each isolated from
+ * the others. Returns nothing when every handler ended at once. Only `bodyFilter` throws
+ * (`FilterFailure`); in every other phase a failure becomes an answer or a count.
+ */
+export function runPhase(
+  ctx: RequestContext,
+  phase: Phase,
+  environment: Environment,
+): void | Promise<void> {
+  const steps = ctx.chain.in(phase)
+  if (steps.length === 0) return
+  return new PhaseRun(ctx, phase, environment, steps).run()
+}
+
+class PhaseRun {
+  readonly #ctx: RequestContext
+  readonly #phase: Phase
+  readonly #environment: Environment
+  readonly #endsWithAnswer: boolean
+  #steps: readonly Step[]
+  #next = 0
+  /** `response` handlers see an answer from the start; one that exits or fails puts a new one. */
+  #stopped = false
+
+  constructor(ctx: RequestContext, phase: Phase, environment: Environment, steps: readonly Step[]) {
+    this.#ctx = ctx
+    this.#phase = phase
+    this.#environment = environment
+    this.#steps = steps
+    this.#endsWithAnswer = ENDS_WITH_ANSWER.has(phase)
+  }
+
+  run(): void | Promise<void> {
+    while (this.#next < this.#steps.length && !this.#isOver()) {
+      const step = this.#steps[this.#next++]!
+      const pending = this.#runStep(step)
+      if (pending !== undefined) return pending.then(() => this.run())
+    }
+  }
+
+  #isOver(): boolean {
+    if (this.#stopped) return true
+    if (!this.#endsWithAnswer) return false
+    return this.#ctx.answer !== null || this.#ctx.exchange.cancelled
+  }
+
+  #runStep(step: Step): void | Promise<void> {
+    const call = new PluginCall(this.#ctx, step, this.#phase, this.#environment)
+    // A handler that failed under `skip` leaves no half-made changes behind; under `fail` the answer
+    // is replaced as a whole.
+    const before = step.onError === 'skip' ? call.checkpoint() : null
+    this.#ctx.trace?.onStepStart(this.#phase, step)
+    let pending: void | Promise<void>
+    try {
+      pending = step.host.call(call)
+    } catch (error) {
+      this.#failed(call, error, before)
+      return
+    }
+    if (pending === undefined) {
+      this.#ended(call)
+      return
+    }
+    return pending.then(
+      () => this.#ended(call),
+      (error: unknown) => this.#failed(call, error, before),
+    )
+  }
+
+  #ended(call: PluginCall): void {
+    call.over = true
+    this.#note(call.step, call.exited ? 'exited' : 'ran', null)
+    if (call.exited && this.#phase === 'response') this.#stopped = true
+    if (call.authenticated && this.#phase === 'access') this.#followConsumer(call.step)
+  }
+
+  /** Steps whose place in the order has not come yet are resolved anew for the consumer. */
+  #followConsumer(lastRun: Step): void {
+    const ctx = this.#ctx
+    const chain = ctx.snapshot.chains.chainAfter(
+      ctx.chain,
+      {
+        routeId: ctx.matched?.route.id ?? null,
+        serviceId: ctx.matched?.service?.id ?? null,
+        consumerId: ctx.consumer?.view.id ?? null,
+        groupIds: ctx.consumer?.groupIds ?? [],
+      },
+      lastRun,
+    )
+    if (chain === ctx.chain) return
+    ctx.chain = chain
+    this.#steps = chain.in('access')
+    this.#next = this.#steps.indexOf(lastRun) + 1
+  }
+
+  #failed(call: PluginCall, error: unknown, before: Checkpoint | null): void {
+    call.over = true
+    const { step } = call
+    const failure = toHostFailure(error)
+    this.#report(step, failure, error)
+    // Skipping never undoes a decision: a handler that had already answered was not a bystander.
+    const decided = call.exited || failure.decided
+    if (before !== null && !decided) {
+      call.restore(before)
+      this.#note(step, 'skipped', failure.message)
+      return
+    }
+    this.#note(step, 'failed', failure.message)
+    this.#ctx.pendingOperations.length = call.pendingBefore
+    const detail = `plugin ${step.pluginName} failed in ${this.#phase}: ${failure.message}`
+    switch (PHASES[this.#phase].failure) {
+      case 'refuse':
+      case 'replace':
+        this.#ctx.fail(
+          HOST_FAILURES[failure.kind].status === 500 ? 'PLUGIN_ERROR' : 'PLUGIN_UNAVAILABLE',
+          detail,
+        )
+        if (this.#phase === 'response') this.#stopped = true
+        break
+      case 'abort':
+        throw new FilterFailure(detail)
+      case 'count':
+        break
+    }
+  }
+
+  #report(step: Step, failure: HostFailure, error: unknown): void {
+    this.#environment.log.error(
+      {
+        plugin: step.pluginName,
+        instance: step.instanceId,
+        phase: this.#phase,
+        kind: failure.kind,
+        request_id: this.#ctx.id,
+        err: error,
+      },
+      'plugin failed',
+    )
+  }
+
+  #note(step: Step, outcome: StepOutcome, detail: string | null): void {
+    this.#ctx.trace?.onStepEnd(this.#phase, step, outcome, detail)
+  }
+}
+
+function toHostFailure(error: unknown): HostFailure {
+  if (error instanceof HostFailure) return error
+  let message = 'the handler threw something that is not an Error'
+  if (error instanceof Error) message = error.message
+  return new HostFailure('error', message)
+}

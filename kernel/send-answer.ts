@@ -1,0 +1,82 @@
+import { type Answer, answerLength } from './answer.ts'
+import { AnswerStream, collectBody, CollectFailure } from './answer-stream.ts'
+import type { RequestContext } from './context.ts'
+import { addVia } from './forwarded-headers.ts'
+import type { ProxyTools } from './proxy.ts'
+import { runPhase } from './run-phase.ts'
+
+/** Statuses that never have a body (RFC 9110, 6.4.1). */
+const BODILESS = new Set([204, 205, 304])
+/** Declaring `response` buffers the answer; a larger one is refused rather than cut. */
+const BUFFERED_ANSWER_BYTES_MAX = 8 * 1024 * 1024
+const DEBUG_HEADER = 'X-Sallyport-Trace'
+
+/**
+ * Sends the answer: `response` on the whole of it, or `headerFilter` on its head and `bodyFilter` on
+ * each chunk. Resolves when the last byte was handed over, or the client has gone; rejects with
+ * `FilterFailure` when a body filter failed, after which the answer must be aborted.
+ */
+export async function sendAnswer(ctx: RequestContext, tools: ProxyTools): Promise<void> {
+  const { exchange } = ctx
+  if (ctx.chain.buffersAnswer) {
+    await bufferAnswer(ctx)
+    if (exchange.cancelled) return
+    const responded = runPhase(ctx, 'response', tools.environment)
+    if (responded !== undefined) await responded
+  }
+  const filtered = runPhase(ctx, 'headerFilter', tools.environment)
+  if (filtered !== undefined) await filtered
+  if (exchange.cancelled) return ctx.discardBody('client-aborted')
+
+  const answer = ctx.answer!
+  addGatewayHeaders(ctx, answer, tools)
+  const bodiless = exchange.method === 'HEAD' || BODILESS.has(answer.status)
+  const bodyLength = bodiless || !ctx.chain.filtersBody ? answerLength(answer) : -1
+  exchange.sendHead({ status: answer.status, headers: answer.headers, bodyLength })
+  if (bodiless) ctx.discardBody('plugin')
+  const stream = new AnswerStream(ctx, tools.environment)
+  const sent = stream.send(bodiless ? null : answer.body)
+  if (sent !== undefined) await sent
+}
+
+/** Turns a body that flows into bytes, so that `response` handlers see the whole answer. */
+async function bufferAnswer(ctx: RequestContext): Promise<void> {
+  const answer = ctx.answer!
+  const { body } = answer
+  if (body === null || body instanceof Uint8Array) return
+  try {
+    answer.body = await collectBody(body, BUFFERED_ANSWER_BYTES_MAX)
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    const tooLarge = error instanceof CollectFailure
+    ctx.fail(tooLarge ? 'ANSWER_TOO_LARGE' : 'UPSTREAM_UNREACHABLE', detail)
+  }
+}
+
+function addGatewayHeaders(
+  ctx: RequestContext,
+  { source, headers }: Answer,
+  { headerNames, environment }: ProxyTools,
+): void {
+  const nowMs = performance.now()
+  addVia(headers)
+  headers.push(headerNames.requestId, ctx.id)
+  if (source === 'service') {
+    const upstreamMs = ctx.upstreamHeadAtMs - ctx.tries[0]!.startedAtMs
+    headers.push(headerNames.upstreamLatency, toMs(upstreamMs))
+    headers.push(headerNames.proxyLatency, toMs(nowMs - ctx.startedAtMs - upstreamMs))
+  } else {
+    headers.push('Server', 'sallyport')
+    headers.push(headerNames.responseLatency, toMs(nowMs - ctx.startedAtMs))
+    if (ctx.serviceStatus !== null) {
+      headers.push(headerNames.upstreamStatus, String(ctx.serviceStatus))
+    }
+  }
+  if (ctx.trace !== null && environment.allowDebugHeader) {
+    headers.push(DEBUG_HEADER, ctx.trace.summary())
+  }
+}
+
+function toMs(durationMs: number): string {
+  return String(Math.max(0, Math.round(durationMs)))
+}
