@@ -37,6 +37,8 @@ export interface SafeRegex {
   /** As it was written by the user. */
   readonly source: string
   readonly engine: 'v8-linear' | 're2'
+  /** Text that every match begins with, for an index; '' when nothing is known. */
+  readonly prefix: string
   test(input: string): boolean
   exec(input: string): SafeMatch | null
 }
@@ -68,18 +70,21 @@ export function compileSafeRegex(
   checkSize(source, forV8, limits)
   if (!forV8.needsRe2) {
     const native = tryLinear(forV8)
-    if (native !== null) return new LinearRegex(source, native)
+    if (native !== null) return new LinearRegex(source, native, forV8.prefix)
   }
-  return new Re2Regex(source, compileRe2(source, translateRegex(source, wanted, 're2')))
+  const forRe2 = translateRegex(source, wanted, 're2')
+  return new Re2Regex(source, compileRe2(source, forRe2), forRe2.prefix)
 }
 
 class LinearRegex implements SafeRegex {
   readonly engine = 'v8-linear'
   readonly source: string
+  readonly prefix: string
   readonly #regex: RegExp
 
-  constructor(source: string, regex: RegExp) {
+  constructor(source: string, regex: RegExp, prefix: string) {
     this.source = source
+    this.prefix = prefix
     this.#regex = regex
   }
 
@@ -97,11 +102,13 @@ class LinearRegex implements SafeRegex {
 class Re2Regex implements SafeRegex {
   readonly engine = 're2'
   readonly source: string
+  readonly prefix: string
   readonly #regex: RE2JS
   readonly #names: readonly (readonly [string, number])[]
 
-  constructor(source: string, regex: RE2JS) {
+  constructor(source: string, regex: RE2JS, prefix: string) {
     this.source = source
+    this.prefix = prefix
     this.#regex = regex
     this.#names = Object.entries(regex.namedGroups())
   }

@@ -17,6 +17,10 @@ export interface Piece {
   readonly captures: number
   /** Largest product of nested counted repeats inside. */
   readonly replication: number
+  /** Every match of the piece begins with this text. */
+  readonly prefix: string
+  /** The piece matches its prefix and nothing else. */
+  readonly isLiteral: boolean
   /** Set when the piece matches exactly one character. */
   readonly set?: CharSet
   /** Set when the piece is a greedy repeat of one character. */

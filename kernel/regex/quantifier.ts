@@ -41,6 +41,8 @@ export function repeatPiece(atom: Piece, quantifier: Quantifier, engine: RegexEn
   const shape = {
     states,
     captures: atom.captures,
+    prefix: min > 0 ? atom.prefix : '',
+    isLiteral: false,
     ...(mode === 'lazy' || atom.set === undefined ? {} : { loop: atom.set }),
   }
   const isUnit = atom.set !== undefined || atom.source.startsWith('(')

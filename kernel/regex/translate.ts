@@ -11,6 +11,8 @@ export interface TranslatedRegex {
   readonly states: number
   readonly captures: number
   readonly needsRe2: boolean
+  /** Every match begins with this text; '' when nothing is known. */
+  readonly prefix: string
 }
 
 /**
@@ -25,8 +27,8 @@ export function translateRegex(
 ): TranslatedRegex {
   const translator = new Translator(source, engine)
   const piece = translator.translate(flags)
-  const { states, captures } = piece
-  return { source: piece.source, states, captures, needsRe2: translator.needsRe2 }
+  const { states, captures, prefix } = piece
+  return { source: piece.source, states, captures, needsRe2: translator.needsRe2, prefix }
 }
 
 // Deeper nesting than this could exhaust the stack of the parser or of an engine.
@@ -135,7 +137,8 @@ class Translator {
     const source = `${opening}${piece.source})`
     if (opening === '(?:') return { ...piece, source }
     const { states, captures, replication } = piece
-    return { source, states: states + 2, captures: captures + 1, replication }
+    const { prefix, isLiteral } = piece
+    return { source, states: states + 2, captures: captures + 1, replication, prefix, isLiteral }
   }
 
   #atom(flags: RegexFlags): Piece {
@@ -181,7 +184,7 @@ class Translator {
     const property = cursor.takeMatch(/[pP](?:\{\^?\w+\}|\w)/y)
     if (property !== null) {
       this.#needRe2()
-      return { source: `\\${property[0]}`, states: 1, captures: 0, replication: 1 }
+      return pieceOf(`\\${property[0]}`, 1)
     }
     if (cursor.skip('A')) return this.#assertion('^')
     if (cursor.takeMatch(/[zZ]/y) !== null) return this.#assertion('$')
@@ -189,7 +192,7 @@ class Translator {
     if (boundary !== null) return this.#assertion(`\\${boundary[0]}`)
     if (cursor.skip('R')) {
       const source = '(?:\\r\\n|[\\n-\\r\\x85\u2028\u2029])'
-      return { source, states: 4, captures: 0, replication: 1 }
+      return pieceOf(source, 4)
     }
     const context = { top: this.#top, ignoreCase: flags.ignoreCase, needRe2: () => this.#needRe2() }
     const set = takeEscapedSet(cursor, context)
@@ -222,7 +225,7 @@ class Translator {
     // V8 sees two units here: a group keeps a following quantifier on both.
     if (code > 0xffff && this.#engine === 'v8') {
       const source = `(?:${String.fromCodePoint(code)})`
-      return { source, states: 2, captures: 0, replication: 1 }
+      return pieceOf(source, 2)
     }
     const set: CharSet = [[code, code]]
     return this.#one(flags.ignoreCase ? foldSet(set) : set, flags)
@@ -231,12 +234,15 @@ class Translator {
   #one(set: CharSet, flags: RegexFlags): Piece {
     // V8 without its flag `u` would see the two halves of a pair as two characters.
     if (flags.unicode && setsMeet(set, [[0xd800, 0xdfff]])) this.#needRe2()
-    return { source: printSet(set, this.#top), states: 1, captures: 0, replication: 1, set }
+    const only = set.length === 1 ? set[0] : undefined
+    const isLiteral = only !== undefined && only[0] === only[1]
+    const prefix = isLiteral ? String.fromCodePoint(only[0]) : ''
+    return { ...pieceOf(printSet(set, this.#top), 1), set, prefix, isLiteral }
   }
 
   #assertion(source: string): Piece {
     if (source.startsWith('(?m')) this.#needRe2()
-    return { source, states: 1, captures: 0, replication: 1, isEnd: source === '$' }
+    return { ...pieceOf(source, 1), isLiteral: true, isEnd: source === '$' }
   }
 
   #needRe2(): void {
@@ -252,7 +258,11 @@ function commitment(atom: Piece): CharSet | 'anything' {
   return atom.loop ?? atom.set ?? 'anything'
 }
 
-function joinPieces(pieces: readonly Piece[], separator: string): Piece {
+function pieceOf(source: string, states: number): Piece {
+  return { source, states, captures: 0, replication: 1, prefix: '', isLiteral: false }
+}
+
+function joinPieces(pieces: readonly Piece[], separator: '' | '|'): Piece {
   let states = 0
   let captures = 0
   let replication = 1
@@ -262,5 +272,24 @@ function joinPieces(pieces: readonly Piece[], separator: string): Piece {
     replication = Math.max(replication, piece.replication)
   }
   const source = pieces.map((piece) => piece.source).join(separator)
-  return { source, states, captures, replication }
+  const prefix = separator === '' ? prefixOfSequence(pieces) : commonPrefix(pieces)
+  const isLiteral = separator === '' && pieces.every((piece) => piece.isLiteral)
+  return { source, states, captures, replication, prefix, isLiteral }
+}
+
+function prefixOfSequence(pieces: readonly Piece[]): string {
+  let prefix = ''
+  for (const piece of pieces) {
+    prefix += piece.prefix
+    if (!piece.isLiteral) break
+  }
+  return prefix
+}
+
+function commonPrefix(pieces: readonly Piece[]): string {
+  let common = pieces[0]?.prefix ?? ''
+  for (const { prefix } of pieces) {
+    while (!prefix.startsWith(common)) common = common.slice(0, -1)
+  }
+  return common
 }
