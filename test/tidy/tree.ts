@@ -3,7 +3,8 @@ import { join, relative, sep } from 'node:path'
 import type { TidyFile } from './source.ts'
 
 /** What .gitignore leaves out. */
-const IGNORED = /(?:^|\/)(?:\.git|node_modules|dist|coverage|\.sallyport)$|\.(?:log|cpuprofile)$/
+const IGNORED =
+  /(?:^|\/)(?:\.git|node_modules|dist|coverage|\.sallyport)$|^sdk\/LICENSE$|\.(?:log|cpuprofile)$/
 
 /** Pictures and the like have no words. */
 const BINARY = /\.(?:png|ico|gif|woff2|gz|tgz|pem|der)$/
