@@ -9,7 +9,7 @@ export type Located = LocatedMap | LocatedList | LocatedScalar
 interface Place {
   /** Position of the first character, in UTF-16 units from the start of the text. */
   readonly offset: number
-  /** Nodes in it, itself included, when all aliases are written out. */
+  /** Nodes in it, itself included, when all aliases are written out; long texts count as several. */
   readonly size: number
   /** Levels of nesting in it, its own included, aliases written out. */
   readonly height: number

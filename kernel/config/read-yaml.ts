@@ -179,7 +179,10 @@ class YamlWalk {
     if (!isScalar(node)) return nullAt(offset)
     const { value } = node
     const source = node.type === 'PLAIN' ? (node.source ?? null) : null
-    const scalar = { kind: 'scalar', source, offset, ...leaf } as const
+    // Long texts weigh more, so that an alias cannot repeat megabytes for the price of one node.
+    const weight = typeof value === 'string' ? Math.floor(value.length / 64) : 0
+    this.#written += weight
+    const scalar = { kind: 'scalar', source, offset, size: 1 + weight, height: 1 } as const
     if (value === null || value === undefined) return { ...scalar, value: null }
     if (typeof value === 'boolean' && source !== null && oneLetter.test(source)) {
       return { ...scalar, value: source }
@@ -251,14 +254,13 @@ function keyName(key: Node | null): string | typeof mergeKey | null {
   return key.source ?? null
 }
 
-const leaf = { size: 1, height: 1 } as const
-
 const nullAt = (offset: number): Located => ({
   kind: 'scalar',
   value: null,
   source: null,
   offset,
-  ...leaf,
+  size: 1,
+  height: 1,
 })
 
 function measure(children: readonly Located[]): { size: number; height: number } {
