@@ -53,7 +53,14 @@ export const hostname = () =>
     pattern: hostnamePattern,
     wanted: 'a hostname or an IP address',
   })
-export const text = (options: Options = {}) => Type.String({ minLength: 1, ...options })
+/** No control characters: names and values of these fields end up in headers and log lines. */
+export const text = (options: Options = {}) =>
+  Type.String({
+    minLength: 1,
+    pattern: '^[^\\u0000-\\u001f\\u007f]*$',
+    wanted: 'text without control characters',
+    ...options,
+  })
 export const integer = (minimum: number, maximum: number, options: Options = {}) =>
   Type.Integer({ minimum, maximum, ...options })
 export const timeoutMs = (options: Options = {}) => integer(1, timeoutMsMax, options)

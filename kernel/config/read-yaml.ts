@@ -52,9 +52,8 @@ export function readYaml(text: string): YamlFile {
 }
 
 function read(text: string, lineCounter: LineCounter): YamlResult {
-  const bytes = Buffer.byteLength(text)
-  if (bytes > fileBytesMax) {
-    return failed(`the file has ${bytes} bytes; at most ${fileBytesMax} are allowed`, 0)
+  if (Buffer.byteLength(text) > fileBytesMax) {
+    return failed(`the file is larger than ${fileBytesMax} bytes, which is the limit`, 0)
   }
   const control = controlCharacter.exec(text)
   if (control !== null) {
