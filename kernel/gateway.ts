@@ -13,7 +13,7 @@ import type { HostFactory, HostState, HostStats, PluginCode, Tier } from './plug
 import { PluginHosts } from './plugin-hosts.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { AccessLog } from './telemetry/access-log.ts'
-import { toAccessEntry } from './telemetry/access-entry.ts'
+import { toAccessEntry, toRefusalEntry } from './telemetry/access-entry.ts'
 
 export type ListenAddress =
   | { readonly fd: number }
@@ -63,7 +63,6 @@ export class Gateway {
   readonly #dataPath: DataPath
   readonly #accessLog: AccessLog | null
   readonly #tools: RequestTools
-  readonly #log: Logger
   readonly #listeners: Listener[] = []
   #current: CompiledSnapshot | null = null
   #loading: Promise<unknown> = Promise.resolve()
@@ -77,7 +76,6 @@ export class Gateway {
       isTrustedAddress: createAddressCheck(options.trustedIps ?? []),
       allowDebugHeader: options.allowDebugHeader ?? false,
     }
-    this.#log = options.log
     this.#plugins = new Map(options.plugins.map((code) => [code.manifest.name, code]))
     this.#hosts = new PluginHosts(this.#plugins, {
       inline: createInlineHostFactory((name) => createLifecyclePdk(name, environment)),
@@ -115,7 +113,8 @@ export class Gateway {
     const listener = await this.#dataPath.listen({
       listen: address,
       onExchange: (exchange) => this.#handle(exchange),
-      onRefused: (refusal) => this.#log.debug(refusal, 'a message was refused'),
+      onRefused: (refusal) =>
+        this.#accessLog?.write(toRefusalEntry(refusal, this.#tools.nextRequestId())),
     })
     this.#listeners.push(listener)
     return listener

@@ -1,6 +1,6 @@
 import type { Route as RouteView, Service as ServiceView } from '@sallyport/sdk'
 import type { Route, Service } from './config/entities.ts'
-import type { RouteMatches } from './router/router.ts'
+import type { RouteMatches } from './router/types.ts'
 
 /** What the router found, with the views that plugins get of it. */
 export interface MatchedRoute {

@@ -29,6 +29,33 @@ export function toAccessEntry(ctx: RequestContext): AccessEntry {
   }
 }
 
+/** A message of which no request could be made: refused by the listener, seen by nobody else. */
+export function toRefusalEntry(
+  refusal: { status: number; reason: string; clientAddress: string },
+  requestId: string,
+): AccessEntry {
+  return {
+    time: Date.now(),
+    request_id: requestId,
+    client_ip: refusal.clientAddress,
+    method: null,
+    path: null,
+    host: null,
+    status: refusal.status,
+    bytes_received: 0,
+    bytes_sent: 0,
+    duration_ms: 0,
+    upstream_ms: null,
+    route: null,
+    service: null,
+    consumer: null,
+    target: null,
+    tries: 0,
+    source: 'error',
+    error: refusal.reason,
+  }
+}
+
 function round(durationMs: number): number {
   return Math.round(durationMs * 100) / 100
 }
