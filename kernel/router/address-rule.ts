@@ -1,0 +1,64 @@
+import { BlockList, isIPv6 } from 'node:net'
+import type { RouterAddress } from './types.ts'
+
+/** One element of `sources` or `destinations`, ready to be compared. */
+export interface AddressRule {
+  readonly ip: string | null
+  readonly port: number | null
+  readonly range: BlockList | null
+}
+
+export function toAddressRules(
+  addresses: readonly RouterAddress[] | null | undefined,
+): readonly AddressRule[] | null {
+  const rules = (addresses ?? []).map(({ ip, port }) => ({
+    ip: ip ?? null,
+    port: port ?? null,
+    range: ip?.includes('/') === true ? toRange(ip) : null,
+  }))
+  return rules.length === 0 ? null : rules
+}
+
+/** The first rule that holds for an address and port, null if none does. */
+export function findAddress(
+  rules: readonly AddressRule[],
+  ip: string | null,
+  port: number,
+): AddressRule | null {
+  const address = ip === null ? null : unmapped(ip)
+  for (const rule of rules) {
+    if (rule.port !== null && rule.port !== port) continue
+    if (rule.ip === null || (address !== null && holdsAddress(rule, address))) return rule
+  }
+  return null
+}
+
+/** How exactly the rules name an address: an address with its port goes before a whole range. */
+export function addressRank(rules: readonly AddressRule[] | null): number {
+  let rank = 0
+  for (const { ip, port, range } of rules ?? []) {
+    const byIp = ip === null ? 0 : range === null ? 3 : 1
+    const byPort = port === null ? 0 : 1
+    // A range alone says less than a port alone.
+    rank = Math.max(rank, byIp === 1 && byPort === 0 ? 0 : byIp + byPort)
+  }
+  return rank
+}
+
+function holdsAddress(rule: AddressRule, address: string): boolean {
+  if (rule.range === null) return rule.ip === address
+  return rule.range.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+}
+
+function toRange(cidr: string): BlockList {
+  const range = new BlockList()
+  const at = cidr.indexOf('/')
+  const network = cidr.slice(0, at)
+  range.addSubnet(network, Number(cidr.slice(at + 1)), isIPv6(network) ? 'ipv6' : 'ipv4')
+  return range
+}
+
+// A dual-stack socket shows IPv4 peers in this form.
+function unmapped(ip: string): string {
+  return ip.startsWith('::ffff:') && ip.includes('.') ? ip.slice(7) : ip
+}

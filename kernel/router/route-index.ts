@@ -1,0 +1,88 @@
+import { compileSafeRegex } from '../safe-regex.ts'
+import type { SafeRegex } from '../safe-regex.ts'
+import { Category, orderCategories } from './category.ts'
+import type { EntryList } from './entry-list.ts'
+import { toRequestHost } from './host-rule.ts'
+import { toEntries } from './route-entry.ts'
+import type { RouteEntry } from './route-entry.ts'
+import { toRouteMatch } from './route-match.ts'
+import type { RouteMatch, RouterRequest, RouterRoute, RouterService } from './types.ts'
+
+const streamProtocols: ReadonlySet<string> = new Set(['tcp', 'tls', 'udp', 'tls_passthrough'])
+
+/** All routes by category, host and path. Filled once by `build`, then only read. */
+export class RouteIndex<R extends RouterRoute, S extends RouterService> {
+  readonly headerNames = new Set<string>()
+  usesAddresses = false
+  readonly #disordered: EntryList<R, S>[] = []
+  readonly #http = new Map<number, Category<R, S>>()
+  readonly #stream = new Map<number, Category<R, S>>()
+  #orderHttp: readonly Category<R, S>[] = []
+  #orderPlainHttp: readonly Category<R, S>[] = []
+  #orderStream: readonly Category<R, S>[] = []
+
+  find(request: RouterRequest): RouteMatch<R, S> | null {
+    const ignoresSni = request.scheme === 'http' || request.scheme === 'grpc'
+    const host = toRequestHost(request.host, request.scheme)
+    const facts = { request, host, ignoresSni }
+    for (const category of this.#orderFor(request.scheme, ignoresSni)) {
+      const entry = category.find(facts, host)
+      if (entry !== null) return toRouteMatch(entry, facts)
+    }
+    return null
+  }
+
+  #orderFor(scheme: string, ignoresSni: boolean): readonly Category<R, S>[] {
+    if (streamProtocols.has(scheme)) return this.#orderStream
+    return ignoresSni ? this.#orderPlainHttp : this.#orderHttp
+  }
+
+  /** Does the whole work; each step between two yields is short. */
+  *build(routes: readonly R[], services: ReadonlyMap<string, S>): Generator<void> {
+    const regexes = new Map<string, SafeRegex>()
+    for (const [position, route] of routes.entries()) {
+      const serviceId = route.service?.id
+      const service = serviceId === undefined ? null : (services.get(serviceId) ?? null)
+      const compilePath = (pattern: string) => compileOnce(regexes, pattern)
+      for (const entry of toEntries({ route, service, position, compilePath })) this.#add(entry)
+      yield
+    }
+    for (const list of this.#disordered) yield* list.sort()
+    this.#orderHttp = orderCategories(this.#http.values(), false)
+    this.#orderPlainHttp = orderCategories(this.#http.values(), true)
+    this.#orderStream = orderCategories(this.#stream.values(), false)
+  }
+
+  #add(entry: RouteEntry<R, S>): void {
+    for (const rule of entry.headers ?? []) this.headerNames.add(rule.name)
+    if (entry.sources !== null || entry.destinations !== null) this.usesAddresses = true
+    const protocols = entry.route.protocols ?? []
+    // A route that does not say belongs to both.
+    const isOpen = protocols.length === 0
+    if (isOpen || protocols.some((name) => streamProtocols.has(name))) {
+      this.#categoryOf(this.#stream, entry).add(entry)
+    }
+    if (isOpen || protocols.some((name) => !streamProtocols.has(name))) {
+      this.#categoryOf(this.#http, entry).add(entry)
+    }
+  }
+
+  #categoryOf(categories: Map<number, Category<R, S>>, entry: RouteEntry<R, S>): Category<R, S> {
+    let category = categories.get(entry.attributes)
+    if (category === undefined) {
+      category = new Category<R, S>(entry.attributes, (list) => this.#disordered.push(list))
+      categories.set(entry.attributes, category)
+    }
+    return category
+  }
+}
+
+// A path matches from its start on. Many routes share one pattern, and compiling is dear.
+function compileOnce(regexes: Map<string, SafeRegex>, pattern: string): SafeRegex {
+  let regex = regexes.get(pattern)
+  if (regex === undefined) {
+    regex = compileSafeRegex(`^(?:${pattern})`)
+    regexes.set(pattern, regex)
+  }
+  return regex
+}
