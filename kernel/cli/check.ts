@@ -1,0 +1,46 @@
+import { relative } from 'node:path'
+import { readConfiguration } from '../process/read-configuration.ts'
+import { PluginLoadError, listPlugins } from '../process/plugin-listing.ts'
+import { ConfigurationRefused } from '../process/reloader.ts'
+import { SettingError, readSettings } from '../read-settings.ts'
+import type { Entities } from '../config/entities.ts'
+import type { CommandContext } from './run.ts'
+import { EXIT_FAILED, EXIT_OK } from './terminal.ts'
+import { resolve } from 'node:path'
+
+/** `sallyport check FILE`: validates a declarative file as `start` would, and starts nothing. */
+export async function check({ args, parts, terminal }: CommandContext): Promise<number> {
+  const { env, folder } = terminal
+  const { settings, positionals } = readSettings({ command: 'check', args, env, folder })
+  const [file, ...more] = positionals
+  if (file === undefined || more.length > 0) {
+    throw new SettingError(`check: expected one FILE, got ${positionals.length}`)
+  }
+  try {
+    const plugins = await listPlugins(parts, settings.plugin)
+    const path = resolve(folder, file)
+    const shown = relative(folder, path).startsWith('..') ? path : file
+    const { entities, warnings } = await readConfiguration(path, shown, plugins)
+    for (const warning of warnings) terminal.error(`${warning}\n`)
+    terminal.out(`${shown}: ok, ${toCounts(entities)}\n`)
+    return EXIT_OK
+  } catch (error) {
+    if (error instanceof ConfigurationRefused) terminal.error(`${error.lines.join('\n')}\n`)
+    else if (error instanceof PluginLoadError) terminal.error(`sallyport: ${error.message}\n`)
+    else throw error
+    return EXIT_FAILED
+  }
+}
+
+/** `2 services, 1 route, 3 plugins`: what there is, and services and routes always. */
+function toCounts(entities: Entities): string {
+  const collections = Object.keys(entities) as (keyof Entities)[]
+  return collections
+    .filter((name) => entities[name].length > 0 || name === 'services' || name === 'routes')
+    .map((name) => {
+      const count = entities[name].length
+      const words = name.replaceAll('_', ' ')
+      return `${count} ${count === 1 ? words.replace(/s$/, '') : words}`
+    })
+    .join(', ')
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env node
+import { requireNode } from './node-version.ts'
+import type { CommandContext } from './cli/run.ts'
+import type { Parts } from './process/parts.ts'
+
+// Before anything else. What is imported statically is read before this line runs, and an old Node
+// would fail there with words that help nobody: so all the rest is imported when it is needed.
+requireNode()
+
+/** The word that makes a worker of this program. It is no command: the primary says it. */
+const WORKER = 'worker'
+
+/** The composition root: kernel, sandbox and plugins meet in this file only. */
+const parts: Parts = {
+  bundledPlugins: async () => (await import('../plugins/index.ts')).BUNDLED_PLUGINS,
+  readPluginSource: async (path) =>
+    (await import('../sandbox/plugin-source.ts')).readPluginSource(path),
+  describePlugin: async (text) => (await import('../sandbox/describe.ts')).describePlugin(text),
+  hostFactories: async (tiers, context) => {
+    if (!tiers.has('isolate') && !tiers.has('process')) return {}
+    const sandbox = await import('../sandbox/create-hosts.ts')
+    const process = sandbox.createProcessHostFactory(context)
+    return tiers.has('isolate')
+      ? { process, isolate: sandbox.createIsolateHostFactory(context) }
+      : { process }
+  },
+  createGateway: async (options) => {
+    const { createHttpLimits } = await import('./http/limits.ts')
+    const { createNodeListener } = await import('./http/node-listener.ts')
+    const { createUndiciSender } = await import('./http/undici-sender.ts')
+    const { createGateway } = await import('./gateway.ts')
+    const limits = createHttpLimits()
+    return createGateway({
+      ...options,
+      dataPath: {
+        listen: (listener) => createNodeListener({ ...listener, limits }),
+        sender: createUndiciSender({ limits }),
+      },
+    })
+  },
+}
+
+if (process.argv[2] === WORKER && process.connected) {
+  const { runWorker } = await import('./process/worker.ts')
+  runWorker(parts, process)
+} else {
+  process.exitCode = await command()
+}
+
+async function command(): Promise<number> {
+  const { runCommand } = await import('./cli/run.ts')
+  const { createTerminal } = await import('./cli/terminal.ts')
+  const { readVersion } = await import('./cli/version.ts')
+  return await runCommand({
+    args: process.argv.slice(2),
+    parts,
+    program: workerProgram(),
+    terminal: createTerminal(process),
+    version: readVersion(import.meta.dirname),
+  })
+}
+
+function workerProgram(): CommandContext['program'] {
+  // isolated-vm asks for the first flag; without the second a source tree does not find its SDK.
+  const fromSource = import.meta.filename.endsWith('.ts')
+  const execArgv = ['--no-node-snapshot', ...(fromSource ? ['--conditions=source'] : [])]
+  return { file: import.meta.filename, args: [WORKER], execArgv }
+}

@@ -1,0 +1,37 @@
+import type { Plugin, PluginManifest } from '@sallyport/sdk'
+import type { Logger } from 'pino'
+import type { Counters } from '../counters.ts'
+import type { Gateway, GatewayOptions } from '../gateway.ts'
+import type { HostFactory, Tier } from '../plugin-host.ts'
+
+/**
+ * What the processes need from outside the kernel, and what they load only when it is needed. Only
+ * `kernel/main.ts` sees where it comes from.
+ */
+export interface Parts {
+  /** The plugins of this package; they run inline. */
+  bundledPlugins(): Promise<readonly Plugin[]>
+  /** Reads a plugin's one module, types stripped. `origin` is the file it was read from. */
+  readPluginSource(path: string): Promise<PluginText>
+  /** Runs a plugin's module in a sandbox to learn its manifest. */
+  describePlugin(text: PluginText): Promise<PluginManifest>
+  /** Factories for these tiers; what a gateway does not use is not even loaded. */
+  hostFactories(tiers: ReadonlySet<Tier>, context: HostContext): Promise<HostFactories>
+  /** A gateway on the data path that this program has chosen. */
+  createGateway(options: Omit<GatewayOptions, 'dataPath'>): Promise<RunningGateway>
+}
+
+export type RunningGateway = Pick<Gateway, 'load' | 'listen' | 'drain' | 'close'>
+
+/** What plugin hosts share with their worker. */
+export interface HostContext {
+  readonly log: Logger
+  readonly counters: Counters
+}
+
+export interface PluginText {
+  readonly source: string
+  readonly origin: string
+}
+
+export type HostFactories = { readonly [T in Tier]?: HostFactory }

@@ -1,0 +1,106 @@
+import { registerHooks } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { type Plugin, type PluginManifest, toManifest } from '@sallyport/sdk'
+import type { PluginCode, Tier } from '../plugin-host.ts'
+import type { PluginSetting } from '../setting-values.ts'
+import type { Parts } from './parts.ts'
+
+/**
+ * A plugin as primary and worker speak of it: plain data. An inline plugin's code is not in it; each
+ * worker imports that itself.
+ */
+export interface PluginListing {
+  readonly manifest: PluginManifest
+  readonly tier: Tier
+  readonly bundled: boolean
+  readonly source: string | null
+  /** The file, or `bundled`. */
+  readonly origin: string
+}
+
+/** A plugin cannot be loaded; the message names its path and says why. */
+export class PluginLoadError extends Error {
+  override readonly name = 'PluginLoadError'
+}
+
+type ListingParts = Pick<Parts, 'bundledPlugins' | 'readPluginSource' | 'describePlugin'>
+
+/** The bundled plugins and those of `--plugin`. Rejects with `PluginLoadError`. */
+export async function listPlugins(
+  parts: ListingParts,
+  settings: readonly PluginSetting[],
+): Promise<PluginListing[]> {
+  const listings: PluginListing[] = (await parts.bundledPlugins()).map((plugin) => ({
+    manifest: toManifest(plugin),
+    tier: 'inline',
+    bundled: true,
+    source: null,
+    origin: 'bundled',
+  }))
+  for (const setting of settings) {
+    const listing = await listPlugin(parts, setting)
+    const { name } = listing.manifest
+    const other = listings.find((each) => each.manifest.name === name)
+    if (other !== undefined) {
+      throw new PluginLoadError(
+        `--plugin "${setting.path}": its name "${name}" is taken by ${
+          other.bundled ? 'a bundled plugin' : `"${other.origin}"`
+        }; names must differ`,
+      )
+    }
+    listings.push(listing)
+  }
+  return listings
+}
+
+async function listPlugin(parts: ListingParts, setting: PluginSetting): Promise<PluginListing> {
+  const { path, tier } = setting
+  try {
+    const text = await parts.readPluginSource(path)
+    const { origin } = text
+    if (tier === 'inline') {
+      const manifest = toManifest(await importPlugin(origin))
+      return { manifest, tier, bundled: false, source: null, origin }
+    }
+    const manifest = await parts.describePlugin(text)
+    return { manifest, tier, bundled: false, source: text.source, origin }
+  } catch (error) {
+    throw new PluginLoadError(`--plugin "${path}": ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** The code behind listings, in the worker that runs it. */
+export async function toPluginCode(
+  parts: Pick<Parts, 'bundledPlugins'>,
+  listings: readonly PluginListing[],
+): Promise<PluginCode[]> {
+  const bundled = new Map((await parts.bundledPlugins()).map((plugin) => [plugin.name, plugin]))
+  return await Promise.all(
+    listings.map(async ({ manifest, tier, source, origin, bundled: isBundled }) => {
+      if (tier !== 'inline') return { manifest, tier, module: null, source, origin }
+      const module = isBundled ? bundled.get(manifest.name)! : await importPlugin(origin)
+      return { manifest, tier, module, source: null, origin }
+    }),
+  )
+}
+
+const SDK = '@sallyport/sdk'
+let sdkIsBuiltIn = false
+
+/**
+ * Imports a plugin that the operator trusts into this process. It lies anywhere on the disk, where
+ * the SDK need not be installed: as in every other tier, the SDK is there all the same.
+ */
+async function importPlugin(file: string): Promise<Plugin> {
+  if (!sdkIsBuiltIn) {
+    const url = import.meta.resolve(SDK)
+    registerHooks({
+      resolve: (specifier, context, next) =>
+        specifier === SDK ? { url, shortCircuit: true } : next(specifier, context),
+    })
+    sdkIsBuiltIn = true
+  }
+  const module = (await import(pathToFileURL(file).href)) as { default?: unknown }
+  toManifest(module.default)
+  return module.default as Plugin
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import { closeSync, openSync } from 'node:fs'
+import type { Logger } from 'pino'
+import type { AccessLogSetting } from '../telemetry/access-log.ts'
+import type { LineDestination, LogLevel } from '../telemetry/log.ts'
+import { LineForwarder } from './line-forwarder.ts'
+import { type Address, bindListeningSocket, formatAddress } from './listening-socket.ts'
+import type { PluginListing } from './plugin-listing.ts'
+import { type Configuration, Reloader, type ReloadOutcome } from './reloader.ts'
+import { type SupervisionTimings, SUPERVISION_TIMINGS, Supervisor } from './supervisor.ts'
+import type { WorkerProgram, WorkerState } from './worker-process.ts'
+
+export interface PrimaryOptions {
+  readonly workers: number
+  readonly proxyListen: Address
+  readonly accessLog: AccessLogSetting
+  readonly logLevel: LogLevel
+  readonly drainMs: number
+  readonly plugins: readonly PluginListing[]
+  readonly program: WorkerProgram
+  /** Rejects with `ConfigurationRefused`. */
+  readonly readConfiguration: () => Promise<Configuration>
+  /** Calls back when the configuration should be read again; returns how to stop that. */
+  readonly watchConfiguration: ((onChange: () => void) => () => void) | null
+  readonly log: Logger
+  /** Where the output of the workers goes. */
+  readonly stdout: LineDestination
+  readonly stderr: LineDestination
+  readonly timings?: Partial<SupervisionTimings>
+}
+
+export interface RunningPrimary {
+  readonly proxyAddress: Address
+  readonly workers: readonly {
+    readonly place: number
+    readonly pid: number
+    readonly state: WorkerState
+    /** Of the snapshot in force there. */
+    readonly version: number
+  }[]
+  reload(): Promise<ReloadOutcome>
+  /** Has workers open their log files anew. */
+  reopenLogs(): void
+  /** Refuses new connections, lets those in flight finish within the drain time, ends the workers. */
+  stop(): Promise<void>
+  /** Ends the workers at once, with what they have in flight. */
+  kill(): void
+}
+
+/**
+ * Starts the primary: it owns the listening sockets, the configuration and the workers, and carries
+ * no traffic. Resolves when all workers serve. Rejects, with nothing left running, when the
+ * configuration is refused (`ConfigurationRefused`) or with an Error of one sentence.
+ */
+export async function startPrimary(options: PrimaryOptions): Promise<RunningPrimary> {
+  const { log, workers, drainMs } = options
+  const { hash, entities, warnings } = await options.readConfiguration()
+  for (const warning of warnings) log.warn(warning)
+  checkAccessLog(options.accessLog)
+  const socket = await bindListeningSocket(options.proxyListen)
+  const supervisor = new Supervisor(
+    { version: 1, hash, entities },
+    toSupervision(options, socket.fd),
+  )
+  try {
+    await supervisor.start()
+  } catch (error) {
+    socket.close()
+    await supervisor.stop(0)
+    throw error
+  }
+  const reloader = new Reloader({
+    read: options.readConfiguration,
+    current: () => supervisor.snapshot,
+    publish: (snapshot) => supervisor.publish(snapshot),
+    log,
+  })
+  const unwatch = options.watchConfiguration?.(() => void reloader.reload())
+  log.info(
+    { proxy: formatAddress(socket.address), workers, version: 1, hash },
+    'the gateway is ready',
+  )
+
+  let stopping: Promise<void> | null = null
+  const stop = async () => {
+    log.info({ drainMs }, 'the gateway stops')
+    unwatch?.()
+    // Once the workers have closed theirs, too, connections are refused and go elsewhere.
+    socket.close()
+    await supervisor.stop(drainMs)
+    log.info('the gateway has stopped')
+  }
+  return {
+    proxyAddress: socket.address,
+    get workers() {
+      return supervisor.workers
+    },
+    reload: () => reloader.reload(),
+    reopenLogs: () => supervisor.reopenLogs(),
+    stop: () => (stopping ??= stop()),
+    kill: () => supervisor.kill(),
+  }
+}
+
+function toSupervision(options: PrimaryOptions, fd: number) {
+  const { workers, program, plugins, accessLog, logLevel, drainMs, log } = options
+  return {
+    workers,
+    program,
+    init: { nodeId: randomUUID(), plugins, accessLog, logLevel, drainMs },
+    fds: [fd],
+    stdout: new LineForwarder(options.stdout),
+    stderr: new LineForwarder(options.stderr),
+    log,
+    timings: { ...SUPERVISION_TIMINGS, ...options.timings },
+  }
+}
+
+/** A file that cannot be opened is better known now than from each worker later. */
+function checkAccessLog(setting: AccessLogSetting): void {
+  if (typeof setting === 'string') return
+  try {
+    closeSync(openSync(setting.path, 'a'))
+  } catch (error) {
+    throw new Error(`access log: cannot open "${setting.path}": ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises'
+import { formatConfigError } from '../config/config-error.ts'
+import { loadDeclarative } from '../config/declarative.ts'
+import type { PluginListing } from './plugin-listing.ts'
+import { type Configuration, ConfigurationRefused } from './reloader.ts'
+
+/**
+ * Reads and validates a declarative file. `shown` is how messages name it. Rejects with
+ * `ConfigurationRefused`, one line for each error.
+ */
+export async function readConfiguration(
+  path: string,
+  shown: string,
+  plugins: readonly PluginListing[],
+): Promise<Configuration> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    throw new ConfigurationRefused([`${shown}: cannot be read: ${(error as Error).message}`])
+  }
+  const manifests = new Map(plugins.map(({ manifest }) => [manifest.name, manifest]))
+  const loaded = loadDeclarative(text, { filename: shown, plugins: manifests })
+  if (!loaded.ok) throw new ConfigurationRefused(loaded.errors.map(formatConfigError))
+  return loaded
+}

@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { TIERS, type Tier } from './plugin-host.ts'
+import type { Address } from './process/listening-socket.ts'
+import type { AccessLogSetting } from './telemetry/access-log.ts'
+
+/**
+ * The forms that the value of a setting may have. Each reads the text of one value; what it cannot
+ * use it throws as a `ValueError`, whose message says what is wanted.
+ */
+export class ValueError extends Error {
+  override readonly name = 'ValueError'
+}
+
+/** `folder` is what a relative path starts from. */
+export type ValueForm<T> = (text: string, folder: string) => T
+
+/** A plugin that the operator loads, and the tier that was chosen for it. */
+export interface PluginSetting {
+  readonly path: string
+  readonly tier: Exclude<Tier, 'remote'>
+}
+
+export const filePath: ValueForm<string> = (text, folder) => {
+  if (text === '') throw new ValueError('expected the path of a file')
+  return resolve(folder, text)
+}
+
+export function oneOf<const Value extends string>(values: readonly Value[]): ValueForm<Value> {
+  return (text) => {
+    const value = values.find((each) => each === text)
+    if (value === undefined) throw new ValueError(`expected ${toChoice(values)}`)
+    return value
+  }
+}
+
+/** For what exists in the design only: it can be switched off, and nothing else. */
+export function onlyOff(what: string): ValueForm<'off'> {
+  return (text) => {
+    if (text !== 'off') throw new ValueError(`${what} is not served yet; only "off" is accepted`)
+    return text
+  }
+}
+
+export function notServed(what: string): ValueForm<never> {
+  return () => {
+    throw new ValueError(`${what} is not served yet`)
+  }
+}
+
+const WORKERS_MAX = 256
+
+export const workerCount: ValueForm<number> = (text) => {
+  if (text === 'auto') return availableParallelism()
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (count < 1 || count > WORKERS_MAX) {
+    throw new ValueError(`expected a number from 1 to ${WORKERS_MAX}, or "auto"`)
+  }
+  return count
+}
+
+export const listenAddress: ValueForm<Address> = (text) => {
+  const match = /^(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9_.-]+)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535) {
+    throw new ValueError('expected HOSTNAME:PORT, like 127.0.0.1:8000 or [::]:8000')
+  }
+  return { hostname: match[1] ?? match[2]!, port }
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
+const DURATION_MS_MAX = 3_600_000
+
+export const durationMs: ValueForm<number> = (text) => {
+  const match = /^(\d{1,7})(ms|s|m)$/.exec(text)
+  const ms = match === null ? -1 : Number(match[1]) * UNITS_MS[match[2]!]!
+  if (ms < 0 || ms > DURATION_MS_MAX) {
+    throw new ValueError('expected a time up to one hour with its unit, like 30s, 500ms or 2m')
+  }
+  return ms
+}
+
+export const accessLog: ValueForm<AccessLogSetting> = (text, folder) =>
+  text === 'off' || text === 'stdout' ? text : { path: filePath(text, folder) }
+
+/** `PATH` or `PATH=TIER`. What follows the last `=` is a tier unless it looks like part of a path. */
+export const pluginPath: ValueForm<PluginSetting> = (text, folder) => {
+  const [, before = text, suffix] = /^(.*)=([A-Za-z]*)$/s.exec(text) ?? []
+  const isPath = suffix === undefined || existsSync(resolve(folder, text))
+  const path = filePath(isPath ? text : before, folder)
+  // The safe tier is what a plugin gets that nobody has vouched for.
+  if (isPath) return { path, tier: 'process' }
+  const tier = TIERS.find((each) => each === suffix)
+  if (tier === 'remote') throw new ValueError('the tier "remote" is not served yet')
+  if (tier === undefined) {
+    throw new ValueError('expected PATH, PATH=inline, PATH=isolate or PATH=process')
+  }
+  return { path, tier }
+}
+
+function toChoice(values: readonly string[]): string {
+  const quoted = values.map((value) => `"${value}"`)
+  return quoted.length < 2
+    ? quoted.join('')
+    : `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`
+}

@@ -1,0 +1,159 @@
+import {
+  type PluginSetting,
+  type ValueForm,
+  accessLog,
+  durationMs,
+  filePath,
+  listenAddress,
+  notServed,
+  onlyOff,
+  oneOf,
+  pluginPath,
+  workerCount,
+} from './setting-values.ts'
+import { LOG_LEVELS } from './telemetry/log.ts'
+
+/** The commands that have settings. */
+export type ConfiguredCommand = 'start' | 'check'
+
+export interface SettingRow<T = unknown> {
+  /** Stands for the value in help and errors. */
+  readonly value: string
+  readonly form: ValueForm<T>
+  /** In the form of a value; null: not set. */
+  readonly default: string | null
+  /** Why the default is what it is; shown by help. */
+  readonly reason: string
+  readonly help: string
+  readonly commands: readonly ConfiguredCommand[]
+  /** Given several times (a list in the file, commas in the variable). */
+  readonly repeatable?: true
+  /** Without it the command says so and ends. */
+  readonly required?: true
+}
+
+/**
+ * Everything that can be set from outside, once. A key like `proxyListen` is the flag
+ * `--proxy-listen`, the variable `SALLYPORT_PROXY_LISTEN` and the key `proxy_listen` of the settings
+ * file; parsing, help and errors all come from this table.
+ */
+export const SETTINGS = {
+  config: row({
+    value: 'FILE',
+    form: filePath,
+    default: null,
+    reason: 'there is no gateway without a configuration',
+    help: 'the declarative file with services, routes and plugins; read again when it changes',
+    commands: ['start'],
+    required: true,
+  }),
+  workers: row({
+    value: 'N|auto',
+    form: workerCount,
+    default: '1',
+    reason: 'one is enough for most; auto takes one for each core',
+    help: 'processes that carry the traffic',
+    commands: ['start'],
+  }),
+  proxyListen: row({
+    value: 'HOSTNAME:PORT',
+    form: listenAddress,
+    default: '0.0.0.0:8000',
+    reason: "Kong's",
+    help: 'where clients connect',
+    commands: ['start'],
+  }),
+  plugin: row({
+    value: 'PATH[=inline|isolate|process]',
+    form: pluginPath,
+    default: null,
+    reason: 'the bundled plugins are always there; others run in the process tier',
+    help: 'loads a plugin (a file, or a folder with a package.json) into a tier; may be repeated',
+    commands: ['start', 'check'],
+    repeatable: true,
+  }),
+  accessLog: row({
+    value: 'off|stdout|PATH',
+    form: accessLog,
+    default: 'stdout',
+    reason: 'what happened should be seen without asking for it',
+    help: 'one JSON line for each request',
+    commands: ['start'],
+  }),
+  logLevel: row({
+    value: LOG_LEVELS.join('|'),
+    form: oneOf(LOG_LEVELS),
+    default: 'info',
+    reason: 'starts, reloads and troubles, nothing for each request',
+    help: "the gateway's own log, JSON lines on stderr",
+    commands: ['start'],
+  }),
+  drainTimeout: row({
+    value: 'TIME',
+    form: durationMs,
+    default: '30s',
+    reason: 'longer than most answers take, shorter than what init systems wait',
+    help: 'how long requests in flight may take when the gateway stops',
+    commands: ['start'],
+  }),
+  adminListen: row({
+    value: 'off',
+    form: onlyOff('the Admin API'),
+    default: 'off',
+    reason: 'it is not served yet',
+    help: 'where the Admin API listens',
+    commands: ['start'],
+  }),
+  statusListen: row({
+    value: 'off',
+    form: onlyOff('the status listener'),
+    default: 'off',
+    reason: 'it is not served yet',
+    help: 'where readiness and metrics are served',
+    commands: ['start'],
+  }),
+  store: row({
+    value: 'URL',
+    form: notServed('a store besides the declarative file'),
+    default: null,
+    reason: 'it is not served yet',
+    help: 'the database that keeps the configuration',
+    commands: ['start'],
+  }),
+}
+
+export type SettingKey = keyof typeof SETTINGS
+
+type ValueOf<Row> =
+  Row extends SettingRow<infer T>
+    ? Row extends { repeatable: true }
+      ? readonly T[]
+      : Row extends { default: string } | { required: true }
+        ? T
+        : T | null
+    : never
+
+/** The values in force, one for each row of the table. */
+export type Settings = { readonly [K in SettingKey]: ValueOf<(typeof SETTINGS)[K]> }
+
+export type { PluginSetting }
+
+export const toFlag = (key: string) => `--${toWords(key).join('-')}`
+export const toVariable = (key: string) => `SALLYPORT_${toWords(key).join('_').toUpperCase()}`
+export const toFileKey = (key: string) => toWords(key).join('_')
+
+export function settingKeysOf(command: ConfiguredCommand): SettingKey[] {
+  const keys = Object.keys(SETTINGS) as SettingKey[]
+  return keys.filter((key) => (SETTINGS[key] as SettingRow).commands.includes(command))
+}
+
+function toWords(key: string): string[] {
+  return key.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).split(' ')
+}
+
+/** Keeps what a row says of itself in its type: whether it is repeatable, required, has a default. */
+function row<T, const Row extends Omit<SettingRow<T>, 'form'>>(
+  it: Row & { readonly form: ValueForm<T> },
+): Row & { readonly form: ValueForm<T> } {
+  return it
+}
