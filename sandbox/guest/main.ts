@@ -1,0 +1,77 @@
+/**
+ * The library inside every isolate. Its host evaluates it before any code of a plugin and keeps what
+ * `start` returns; between the two only strings, numbers and booleans cross.
+ */
+import { PDK_ERRORS, PdkError } from '@sallyport/sdk'
+import { Dispatcher } from './dispatcher.ts'
+import { defineGlobals } from './globals.ts'
+import { lockRealm } from './lock.ts'
+import type { GuestOptions, GuestPort } from './options.ts'
+import { defineProperty, jsonParse, toText } from './primordials.ts'
+
+/** The work that a host can ask for, as the first argument of the dispatcher. */
+export type GuestOperation =
+  | 'describe'
+  | 'configure'
+  | 'commit'
+  | 'call'
+  | 'effect'
+  | 'cancel'
+  | 'close'
+
+export type Dispatch = (
+  operation: GuestOperation,
+  id: number,
+  a?: string | boolean,
+  b?: string,
+  c?: string,
+) => string
+
+export function start(
+  post: GuestPort['post'],
+  random: GuestPort['random'],
+  optionsJson: string,
+): Dispatch {
+  lockRealm()
+  const options = jsonParse(optionsJson) as GuestOptions
+  const dispatcher = new Dispatcher({ post, random }, options)
+  defineGlobals({
+    currentCall: () => dispatcher.current,
+    log: (level, text) => dispatcher.log(level, text),
+    random,
+    clearTimer: (id) => dispatcher.clearTimer(id),
+  })
+  shareWithModules(dispatcher)
+  return (operation, id, a, b, c) => {
+    switch (operation) {
+      case 'call':
+        return dispatcher.call(id, a as string, b!, c!)
+      case 'effect':
+        return dispatcher.effect(id, a as boolean, b!)
+      case 'cancel':
+        return dispatcher.cancel(id)
+      case 'describe':
+        return dispatcher.describe()
+      case 'configure':
+        return dispatcher.configure(id, a as string)
+      case 'commit':
+        return dispatcher.commit()
+      case 'close':
+        return dispatcher.close(id)
+      default:
+        return `f{"message":"unknown operation ${toText(operation)}","decided":false,"log":[]}`
+    }
+  }
+}
+
+/** Found by the one module that is evaluated before the plugin's, which takes it away at once. */
+function shareWithModules(dispatcher: Dispatcher): void {
+  defineProperty(globalThis, 'sallyport:library', {
+    value: {
+      PDK_ERRORS,
+      PdkError,
+      accept: (exports: Record<string, unknown>) => dispatcher.accept(exports),
+    },
+    configurable: true,
+  })
+}

@@ -1,0 +1,25 @@
+/** What the host tells the guest library when it loads: limits, and facts about the node. */
+export interface GuestOptions {
+  readonly resultBytesMax: number
+  readonly depthMax: number
+  readonly contextBytesMax: number
+  readonly logLinesMax: number
+  readonly logLineLengthMax: number
+  readonly changesMax: number
+  readonly effectsMax: number
+  readonly timersMax: number
+  readonly node: { readonly id: string; readonly hostname: string }
+}
+
+export type PostKind = 'effect' | 'timer' | 'result' | 'failed'
+
+/**
+ * How the guest speaks to its host, beside the return value of the dispatcher: `effect` and `timer`
+ * [id, call, member, arguments] ask for something, `result` and `failed` [call, payload] end a call
+ * that waited. Bounded strings and numbers only.
+ */
+export interface GuestPort {
+  post(kind: PostKind, id: number, ...rest: (number | string)[]): void
+  /** So many random bytes, as latin1. */
+  random(count: number): string
+}

@@ -1,0 +1,178 @@
+import type ivm from 'isolated-vm'
+import { randomBytes } from 'node:crypto'
+import type { Dispatch, GuestOperation } from '../guest/main.ts'
+import type { PostKind } from '../guest/options.ts'
+import type { IsolatedVm } from './load-isolated-vm.ts'
+import { evaluatePlugin } from './evaluate-plugin.ts'
+
+/** How a turn of a guest ended. */
+export interface TurnEnd {
+  /**
+   * `result` and `failed`: the work is over, `payload` is the guest's JSON. `waiting`: it goes on when
+   * an effect is answered. The others come from outside of the guest's code, `payload` is a text:
+   * `error` (the isolate can be used further), `timeout` and `memory` (it cannot).
+   */
+  readonly kind: 'result' | 'failed' | 'waiting' | 'error' | 'timeout' | 'memory'
+  readonly payload: string
+}
+
+/** What a guest tells beside the ends of its turns. */
+export interface GuestSink {
+  effect(id: number, callId: number, member: string, argsJson: string, isTimer: boolean): void
+  /** The end of a call that waited. */
+  end(callId: number, kind: 'result' | 'failed', payload: string): void
+}
+
+export interface PluginIsolateOptions {
+  readonly isolatedVm: IsolatedVm
+  readonly library: string
+  readonly sdk: string
+  /** `GuestOptions` as JSON. */
+  readonly guestOptions: string
+  readonly isolateBytesMax: number
+  readonly loadMs: number
+  /** Deadline of every turn after loading. */
+  readonly turnMs: number
+  readonly sink: GuestSink
+}
+
+const MB = 1024 * 1024
+const WAITING: TurnEnd = { kind: 'waiting', payload: '' }
+/** More posts than this in one turn are no longer effects of a handler. */
+const POSTS_MAX = 4_096
+
+/**
+ * One isolate with one plugin. Every crossing is a synchronous call with a deadline; strings go in and
+ * a string comes out. Errors that reach this side come from isolated-vm, not from the guest's code.
+ */
+export class PluginIsolate {
+  readonly #isolate: ivm.Isolate
+  readonly #dispatch: ivm.Reference<Dispatch>
+  readonly #sink: GuestSink
+  readonly #loadOptions: { timeout: number }
+  readonly #turnOptions: { timeout: number }
+  readonly #context: ivm.Context
+  readonly #sdk: string
+  #postsLeft = POSTS_MAX
+
+  constructor(options: PluginIsolateOptions) {
+    const { isolatedVm, isolateBytesMax, sink, loadMs, turnMs } = options
+    this.#sink = sink
+    this.#sdk = options.sdk
+    this.#loadOptions = { timeout: loadMs }
+    this.#turnOptions = { timeout: turnMs }
+    this.#isolate = new isolatedVm.Isolate({ memoryLimit: Math.max(8, isolateBytesMax / MB) })
+    this.#context = this.#isolate.createContextSync()
+    const post = (kind: PostKind, id: number, ...rest: (number | string)[]): void => {
+      if (this.#postsLeft-- > 0) this.#take(kind, id, rest)
+    }
+    const random = (count: number): string => randomBytes(count & 0x1ffff).toString('latin1')
+    this.#dispatch = this.#context.evalClosureSync(
+      options.library,
+      [new isolatedVm.Callback(post), new isolatedVm.Callback(random), options.guestOptions],
+      { timeout: loadMs, result: { reference: true } },
+    ) as ivm.Reference<Dispatch>
+  }
+
+  /** Evaluates the plugin's module; the result is `{ manifest, log }`. */
+  load(source: string, filename: string): TurnEnd {
+    try {
+      evaluatePlugin({
+        isolate: this.#isolate,
+        context: this.#context,
+        sdk: this.#sdk,
+        source,
+        filename,
+        loadMs: this.#loadOptions.timeout,
+      })
+    } catch (error) {
+      return this.#toEnd(error, `did not finish loading within ${this.#loadOptions.timeout} ms`)
+    }
+    return this.#turn(this.#loadOptions, ['describe', 0])
+  }
+
+  configure(id: number, instancesJson: string): TurnEnd {
+    return this.#turn(this.#loadOptions, ['configure', id, instancesJson])
+  }
+
+  commit(): void {
+    this.#turn(this.#turnOptions, ['commit', 0])
+  }
+
+  call(id: number, instanceKey: string, phase: string, view: string): TurnEnd {
+    return this.#turn(this.#turnOptions, ['call', id, instanceKey, phase, view])
+  }
+
+  effectResult(id: number, ok: boolean, valueJson: string): TurnEnd {
+    return this.#turn(this.#turnOptions, ['effect', id, ok, valueJson])
+  }
+
+  cancel(callId: number): TurnEnd {
+    return this.#turn(this.#turnOptions, ['cancel', callId])
+  }
+
+  close(id: number): TurnEnd {
+    return this.#turn(this.#turnOptions, ['close', id])
+  }
+
+  /** Microseconds of CPU since the isolate was made. */
+  get cpuUs(): number {
+    return Number(this.#isolate.cpuTime / 1_000n)
+  }
+
+  /** Asks V8, which takes longer than a call. */
+  heapBytes(): number {
+    return this.#isolate.getHeapStatisticsSync().used_heap_size
+  }
+
+  dispose(): void {
+    if (!this.#isolate.isDisposed) this.#isolate.dispose()
+  }
+
+  #turn(options: { timeout: number }, args: [GuestOperation, number, ...unknown[]]): TurnEnd {
+    this.#postsLeft = POSTS_MAX
+    let answer: unknown
+    try {
+      answer = this.#dispatch.applySync(undefined, args as never, options as never)
+    } catch (error) {
+      return this.#toEnd(error, `ran for more than ${options.timeout} ms`)
+    }
+    if (answer === '') return WAITING
+    const text = String(answer)
+    return { kind: text.charCodeAt(0) === R ? 'result' : 'failed', payload: text.slice(1) }
+  }
+
+  #take(kind: PostKind, id: number, rest: (number | string)[]): void {
+    if (kind === 'result' || kind === 'failed') {
+      this.#sink.end(id, kind, String(rest[0]))
+      return
+    }
+    const [callId, member, args] = rest
+    this.#sink.effect(id, Number(callId), String(member), String(args), kind === 'timer')
+  }
+
+  /**
+   * An error that isolated-vm reports: a deadline, the end of the isolate, or a rejection that nobody
+   * handled and that came up in whichever turn was running.
+   */
+  #toEnd(error: unknown, late: string): TurnEnd {
+    const message = textOf(error)
+    if (this.#isolate.isDisposed) {
+      return { kind: 'memory', payload: 'used more memory than its isolate may have' }
+    }
+    if (message.includes('Script execution timed out')) return { kind: 'timeout', payload: late }
+    return { kind: 'error', payload: message }
+  }
+}
+
+const R = 0x72
+const TEXT_LENGTH_MAX = 500
+
+function textOf(error: unknown): string {
+  try {
+    const { name, message } = error as Error
+    return `${name}: ${message}`.slice(0, TEXT_LENGTH_MAX)
+  } catch {
+    return 'an error that cannot be read'
+  }
+}

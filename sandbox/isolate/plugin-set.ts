@@ -1,0 +1,193 @@
+import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
+import { PluginIsolate, type PluginIsolateOptions, type TurnEnd } from './plugin-isolate.ts'
+
+/** What the plugins of a set tell beside the ends of their turns. */
+export interface SetSink {
+  effect(id: number, callId: number, member: string, argsJson: string): void
+  end(callId: number, kind: 'result' | 'failed', payload: string): void
+}
+
+export type PluginSetOptions = Omit<PluginIsolateOptions, 'sink'> & { readonly sink: SetSink }
+
+interface InstanceMessage {
+  readonly key: string
+  readonly pluginName: string
+}
+
+/** Work that several isolates do together. */
+interface Joint {
+  left: number
+  readonly lines: unknown[]
+  failure: string | null
+  readonly isCommit: boolean
+}
+
+const WAITING: TurnEnd = { kind: 'waiting', payload: '' }
+
+/** The plugins of one tenant, each in an isolate of its own. */
+export class PluginSet {
+  readonly #options: PluginSetOptions
+  readonly #isolates = new Map<string, PluginIsolate>()
+  #byInstance = new Map<string, PluginIsolate>()
+  /** Where the answer of an effect goes: guests count their effects each for itself. */
+  readonly #effects = new Map<
+    number,
+    { readonly isolate: PluginIsolate; readonly guestId: number; readonly callId: number }
+  >()
+  #nextEffectId = 1
+  /** The isolate in which a call waits. */
+  readonly #waiting = new Map<number, PluginIsolate>()
+  readonly #joint = new Map<number, Joint>()
+  #staged = new Map<string, PluginIsolate>()
+
+  constructor(options: PluginSetOptions) {
+    this.#options = options
+  }
+
+  load(pluginName: string, source: string): TurnEnd {
+    const isolate: PluginIsolate = new PluginIsolate({
+      ...this.#options,
+      sink: {
+        effect: (guestId, callId, member, argsJson, isTimer) => {
+          const id = this.#takeEffectId()
+          this.#effects.set(id, { isolate, guestId, callId })
+          this.#options.sink.effect(id, callId, isTimer ? TIMER_EFFECT : member, argsJson)
+        },
+        end: (callId, kind, payload) => this.#onEnd(callId, kind, payload),
+      },
+    })
+    const end = isolate.load(source, `${pluginName}.js`)
+    if (end.kind === 'result') this.#isolates.set(pluginName, isolate)
+    else if (end.kind !== 'timeout') isolate.dispose()
+    return end
+  }
+
+  configure(id: number, instancesJson: string): TurnEnd {
+    const groups = new Map<string, InstanceMessage[]>()
+    for (const name of this.#isolates.keys()) groups.set(name, [])
+    for (const instance of JSON.parse(instancesJson) as InstanceMessage[]) {
+      const group = groups.get(instance.pluginName)
+      if (group === undefined) {
+        return toFailed(`plugin "${instance.pluginName}" is not loaded in this sandbox`)
+      }
+      group.push(instance)
+    }
+    this.#staged = new Map()
+    for (const [name, group] of groups) {
+      for (const { key } of group) this.#staged.set(key, this.#isolates.get(name)!)
+    }
+    return this.#together(id, true, (isolate, name) =>
+      isolate.configure(id, JSON.stringify(groups.get(name))),
+    )
+  }
+
+  call(id: number, instanceKey: string, phase: string, view: string): TurnEnd {
+    const isolate = this.#byInstance.get(instanceKey)
+    if (isolate === undefined) return toFailed(`there is no instance "${instanceKey}"`)
+    // Put there first: a call may wait and end within one turn.
+    this.#waiting.set(id, isolate)
+    const end = isolate.call(id, instanceKey, phase, view)
+    if (end.kind !== 'waiting') this.#forget(id)
+    return end
+  }
+
+  /** `callId` of what the effect belonged to; null when nobody waits for it any more. */
+  effectResult(id: number, ok: boolean, valueJson: string): { callId: number; end: TurnEnd } | null {
+    const effect = this.#effects.get(id)
+    if (effect === undefined) return null
+    this.#effects.delete(id)
+    const end = effect.isolate.effectResult(effect.guestId, ok, valueJson)
+    return { callId: effect.callId, end }
+  }
+
+  cancel(callId: number): TurnEnd {
+    const isolate = this.#waiting.get(callId)
+    this.#forget(callId)
+    return isolate === undefined ? WAITING : isolate.cancel(callId)
+  }
+
+  close(id: number): TurnEnd {
+    return this.#together(id, false, (isolate) => isolate.close(id))
+  }
+
+  stats(): { plugin: string; cpuUs: number; heapBytes: number }[] {
+    return [...this.#isolates].map(([plugin, isolate]) => ({
+      plugin,
+      cpuUs: isolate.cpuUs,
+      heapBytes: isolate.heapBytes(),
+    }))
+  }
+
+  dispose(): void {
+    for (const isolate of this.#isolates.values()) isolate.dispose()
+    this.#isolates.clear()
+  }
+
+  #together(
+    id: number,
+    isCommit: boolean,
+    work: (isolate: PluginIsolate, name: string) => TurnEnd,
+  ): TurnEnd {
+    const joint: Joint = { left: 1, lines: [], failure: null, isCommit }
+    this.#joint.set(id, joint)
+    for (const [name, isolate] of this.#isolates) {
+      joint.left++
+      const end = work(isolate, name)
+      if (end.kind === 'timeout' || end.kind === 'memory' || end.kind === 'error') {
+        this.#joint.delete(id)
+        return { kind: end.kind, payload: `plugin "${name}" ${end.payload}` }
+      }
+      if (end.kind === 'waiting') this.#waiting.set(id, isolate)
+      else this.#count(joint, end.kind, end.payload)
+    }
+    joint.left--
+    return joint.left > 0 ? WAITING : this.#finish(id, joint)
+  }
+
+  #count(joint: Joint, kind: 'result' | 'failed', payload: string): void {
+    joint.left--
+    const { log, message } = JSON.parse(payload) as { log: unknown[]; message?: string }
+    joint.lines.push(...log)
+    if (kind === 'failed') joint.failure ??= message ?? 'failed'
+  }
+
+  #finish(id: number, joint: Joint): TurnEnd {
+    this.#joint.delete(id)
+    this.#forget(id)
+    if (joint.failure !== null) return toFailed(joint.failure, joint.lines)
+    if (joint.isCommit) {
+      for (const isolate of this.#isolates.values()) isolate.commit()
+      this.#byInstance = this.#staged
+    }
+    return { kind: 'result', payload: JSON.stringify({ log: joint.lines }) }
+  }
+
+  #onEnd(callId: number, kind: 'result' | 'failed', payload: string): void {
+    const joint = this.#joint.get(callId)
+    if (joint === undefined) {
+      this.#forget(callId)
+      this.#options.sink.end(callId, kind, payload)
+      return
+    }
+    this.#count(joint, kind, payload)
+    if (joint.left > 0) return
+    const end = this.#finish(callId, joint)
+    this.#options.sink.end(callId, end.kind as 'result' | 'failed', end.payload)
+  }
+
+  #forget(callId: number): void {
+    this.#waiting.delete(callId)
+    if (this.#effects.size === 0) return
+    for (const [id, effect] of this.#effects) if (effect.callId === callId) this.#effects.delete(id)
+  }
+
+  #takeEffectId(): number {
+    const id = this.#nextEffectId
+    this.#nextEffectId = id === 0xffff_ffff ? 1 : id + 1
+    return id
+  }
+}
+
+function toFailed(message: string, log: unknown[] = []): TurnEnd {
+  return { kind: 'failed', payload: JSON.stringify({ message, decided: false, log }) }
+}

@@ -1,0 +1,76 @@
+import type { Duplex } from 'node:stream'
+import {
+  FrameDecoder,
+  FrameEncoder,
+  fromEnvelope,
+  type GatewayMessage,
+  type HostMessage,
+  ProtocolError,
+  toEnvelope,
+} from '@sallyport/sdk/protocol'
+
+export interface ChannelEvents {
+  message(message: HostMessage): void
+  /** The stream is over: what was wrong, or null when the other end closed it. */
+  end(error: Error | null): void
+}
+
+/**
+ * Messages over a stream, both ways. What is sent in one turn of the event loop leaves in one write.
+ * The other end is not trusted: the first thing that is not as the protocol says ends the channel.
+ */
+export class Channel {
+  readonly #stream: Duplex
+  readonly #events: ChannelEvents
+  readonly #encoder = new FrameEncoder()
+  readonly #decoder = new FrameDecoder()
+  #flushing = false
+  #ended = false
+
+  constructor(stream: Duplex, events: ChannelEvents) {
+    this.#stream = stream
+    this.#events = events
+    stream.on('data', (bytes: Buffer) => this.#read(bytes))
+    stream.on('error', (error: Error) => this.#end(error))
+    stream.on('close', () => this.#end(null))
+    stream.on('end', () => this.#end(null))
+  }
+
+  /** Throws a `ProtocolError` when the message is too large for a frame. */
+  send(message: GatewayMessage): void {
+    if (this.#ended) return
+    this.#encoder.add(toEnvelope(message))
+    if (this.#flushing) return
+    this.#flushing = true
+    queueMicrotask(() => this.#flush())
+  }
+
+  close(): void {
+    this.#ended = true
+    this.#stream.destroy()
+  }
+
+  #flush(): void {
+    this.#flushing = false
+    if (!this.#ended) this.#stream.write(this.#encoder.take())
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#ended) return
+    try {
+      this.#decoder.push(bytes, (value) => {
+        if (!this.#ended) this.#events.message(fromEnvelope(value, 'host', 'json'))
+      })
+    } catch (error) {
+      // What the receiver of a message throws is the receiver's verdict on the sender as well.
+      if (!(error instanceof ProtocolError)) throw error
+      this.#end(error)
+    }
+  }
+
+  #end(error: Error | null): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#events.end(error)
+  }
+}

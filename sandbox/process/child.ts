@@ -1,0 +1,99 @@
+/**
+ * The sandbox host process. It reads frames from descriptor 3, does the work strictly in order, and
+ * writes each answer before it looks at the next frame, so that its supervisor always knows which
+ * piece of work it is in. It has no event loop to speak of: reading blocks, and nothing happens but
+ * because of a frame. It ends when the descriptor is closed.
+ */
+import { readSync, writeSync } from 'node:fs'
+import {
+  FrameDecoder,
+  FrameEncoder,
+  fromEnvelope,
+  type GatewayMessage,
+  type HostMessage,
+  type Message,
+  PROTOCOL_VERSION,
+  ProtocolError,
+  toEnvelope,
+} from '@sallyport/sdk/protocol'
+import { loadIsolatedVm } from '../isolate/load-isolated-vm.ts'
+import { ChildService } from './child-service.ts'
+import { probeAbilities } from './probe.ts'
+
+const CHANNEL = 3
+const READ_BYTES = 64 * 1024
+/** Exit codes for the supervisor's log. */
+const EXIT_PROTOCOL = 2
+/** Reads after which what Node has put aside gets its turn. */
+const READS_PER_TURN = 1_000
+
+const [addonPath = '', drops = ''] = process.argv.slice(2)
+const isolatedVm = loadIsolatedVm(addonPath)
+// One isolate before the rights are dropped: whatever V8 opens or maps lazily is there then.
+new isolatedVm.Isolate({ memoryLimit: 8 }).dispose()
+dropPermissions(drops.split(','))
+
+const decoder = new FrameDecoder()
+const encoder = new FrameEncoder()
+const service = new ChildService(isolatedVm, send)
+let greeted = false
+serve()
+
+function serve(): void {
+  const buffer = Buffer.allocUnsafe(READ_BYTES)
+  for (let reads = 0; reads < READS_PER_TURN; reads++) {
+    const count = readSync(CHANNEL, buffer, 0, READ_BYTES, null)
+    if (count === 0) process.exit(0)
+    try {
+      decoder.push(buffer.subarray(0, count), take)
+    } catch (error) {
+      if (error instanceof ProtocolError) process.exit(EXIT_PROTOCOL)
+      throw error
+    }
+  }
+  setImmediate(serve)
+}
+
+function take(value: unknown): void {
+  const message = fromEnvelope(value, 'gateway', 'json')
+  if (greeted) {
+    if (message.name === 'hello') throw new ProtocolError('a second hello')
+    service.work(message as Exclude<GatewayMessage, { name: 'hello' }>)
+  } else greet(message)
+  flush()
+}
+
+function greet(message: Message): void {
+  if (message.name !== 'hello') throw new ProtocolError('the first frame is no hello')
+  if (message.protocol !== PROTOCOL_VERSION || !message.encodings.includes('json')) {
+    throw new ProtocolError('the gateway speaks another protocol')
+  }
+  greeted = true
+  send({
+    name: 'welcome',
+    id: message.id,
+    protocol: PROTOCOL_VERSION,
+    encoding: 'json',
+    info: JSON.stringify({ node: process.version, abilities: probeAbilities(addonPath) }),
+  })
+}
+
+function send(message: HostMessage): void {
+  encoder.add(toEnvelope(message))
+}
+
+function flush(): void {
+  const bytes = encoder.take()
+  for (let at = 0; at < bytes.length;) at += writeSync(CHANNEL, bytes, at)
+}
+
+function dropPermissions(scopes: readonly string[]): void {
+  const permission = (process as { permission?: { drop?: (scope: string) => void } }).permission
+  for (const scope of scopes) {
+    try {
+      permission?.drop?.(scope)
+    } catch {
+      // An older Node does not know every scope; the probe tells what is not denied.
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import { Packr } from 'msgpackr/pack'
+import { Unpackr } from 'msgpackr/unpack'
+import { checkMsgpack } from './msgpack-check.ts'
+import { ProtocolError } from './protocol.ts'
+
+/** What a frame may be. */
+export interface FrameLimits {
+  /** Length of a frame without its four bytes of length. */
+  readonly frameBytesMax: number
+  /** How deep arrays and maps may be nested in a frame. */
+  readonly depthMax: number
+}
+
+export const FRAME_LIMITS: FrameLimits = {
+  // The largest thing that crosses is a body of 1 MB: in base64, in JSON, with its headers.
+  frameBytesMax: 8 * 1024 * 1024,
+  // As deep as a JSON payload may be.
+  depthMax: 64,
+}
+
+const LENGTH_BYTES = 4
+const OUT_BYTES = 16 * 1024
+
+const PACK_OPTIONS = {
+  useRecords: false,
+  moreTypes: false,
+  encodeUndefinedAsNil: true,
+  variableMapSize: true,
+} as const
+
+/**
+ * Turns values into frames and keeps them until they are taken, so that everything that was made in
+ * one turn of the event loop leaves in one write.
+ */
+export class FrameEncoder {
+  readonly #packr = new Packr(PACK_OPTIONS)
+  readonly #limits: FrameLimits
+  #out: Buffer = Buffer.allocUnsafe(OUT_BYTES)
+  #length = 0
+
+  constructor(limits: FrameLimits = FRAME_LIMITS) {
+    this.#limits = limits
+  }
+
+  /** Bytes that wait to be taken. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Adds one frame. Throws a `ProtocolError` when it is over the limit; nothing is added then. */
+  add(value: unknown): void {
+    const packed = this.#packr.pack(value)
+    if (packed.length > this.#limits.frameBytesMax) {
+      throw new ProtocolError(
+        `a frame of ${packed.length} bytes is over the limit of ${this.#limits.frameBytesMax}`,
+      )
+    }
+    const end = this.#length + LENGTH_BYTES + packed.length
+    if (end > this.#out.length) this.#grow(end)
+    this.#out.writeUInt32LE(packed.length, this.#length)
+    packed.copy(this.#out, this.#length + LENGTH_BYTES)
+    this.#length = end
+  }
+
+  /** The bytes of all frames since the last call. The buffer is the caller's. */
+  take(): Buffer {
+    const bytes = this.#out.subarray(0, this.#length)
+    this.#out = Buffer.allocUnsafe(OUT_BYTES)
+    this.#length = 0
+    return bytes
+  }
+
+  #grow(needed: number): void {
+    const bigger = Buffer.allocUnsafe(Math.max(needed, this.#out.length * 2))
+    this.#out.copy(bigger, 0, 0, this.#length)
+    this.#out = bigger
+  }
+}
+
+/**
+ * Takes bytes as they come, cut anywhere, and gives the values of whole frames. Bytes of a frame that
+ * is not whole yet are kept; a length over the limit is refused before a byte of it is kept.
+ */
+export class FrameDecoder {
+  readonly #unpackr = new Unpackr({ useRecords: false, moreTypes: false, int64AsType: 'number' })
+  readonly #limits: FrameLimits
+  #rest: Uint8Array[] = []
+  #restLength = 0
+  /** Bytes until there is more to do than keep what comes. */
+  #wanted = LENGTH_BYTES
+
+  constructor(limits: FrameLimits = FRAME_LIMITS) {
+    this.#limits = limits
+  }
+
+  /** True between two frames: the stream may end here. */
+  get isAtBoundary(): boolean {
+    return this.#restLength === 0
+  }
+
+  /**
+   * Calls `take` with the value of each frame that became whole. Throws a `ProtocolError` at the first
+   * violation; the decoder cannot be used after it. The bytes are not kept beyond what is unfinished.
+   */
+  push(bytes: Uint8Array, take: (value: unknown) => void): void {
+    let data = bytes
+    if (this.#restLength > 0) {
+      if (this.#restLength + bytes.length < this.#wanted) {
+        this.#keep(bytes)
+        return
+      }
+      data = Buffer.concat([...this.#rest, bytes])
+      this.#rest = []
+      this.#restLength = 0
+    }
+    const at = this.#readFrames(data, take)
+    this.#wanted = LENGTH_BYTES
+    if (at === data.length) return
+    const left = data.subarray(at)
+    if (left.length >= LENGTH_BYTES) this.#wanted = LENGTH_BYTES + this.#readLength(data, at)
+    this.#keep(left)
+  }
+
+  #readFrames(data: Uint8Array, take: (value: unknown) => void): number {
+    let at = 0
+    while (data.length - at >= LENGTH_BYTES) {
+      const start = at + LENGTH_BYTES
+      const end = start + this.#readLength(data, at)
+      if (end > data.length) break
+      at = end
+      checkMsgpack(data, start, end, this.#limits.depthMax)
+      take(this.#decode(data.subarray(start, end)))
+    }
+    return at
+  }
+
+  #decode(frame: Uint8Array): unknown {
+    try {
+      return this.#unpackr.unpack(frame as Buffer)
+    } catch (error) {
+      throw new ProtocolError(`a frame cannot be read: ${(error as Error).message}`)
+    }
+  }
+
+  #readLength(data: Uint8Array, at: number): number {
+    const length =
+      (data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24)) >>> 0
+    if (length === 0 || length > this.#limits.frameBytesMax) {
+      throw new ProtocolError(
+        `a frame is 1 to ${this.#limits.frameBytesMax} bytes long, this one says ${length}`,
+      )
+    }
+    return length
+  }
+
+  /** A copy: the caller may use its buffer again. */
+  #keep(bytes: Uint8Array): void {
+    this.#rest.push(Uint8Array.prototype.slice.call(bytes))
+    this.#restLength += bytes.length
+  }
+}

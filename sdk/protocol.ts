@@ -1,0 +1,235 @@
+/**
+ * The wire protocol between a gateway and a plugin host that runs in another process.
+ *
+ * Transport: a stream of bytes (an inherited descriptor, a Unix socket). It carries frames:
+ *
+ *     uint32 LE   length of the rest, 1 to `frameBytesMax`
+ *     msgpack     one flat array: [type, id, field, field, ..]
+ *
+ * `type` is the number in the table below, `id` is a uint32 and the fields are those of the table, in
+ * its order, none missing and none more. Allowed in msgpack: nil, booleans, integers within the safe
+ * range, floats, strings, binaries, arrays, maps with string keys. Extensions are refused.
+ *
+ * A `payload` is in the encoding that the handshake picked:
+ *   `json`     a string that holds JSON; the process in between hands it on unread
+ *   `msgpack`  the value itself
+ *
+ * Order. The gateway opens with `hello`; the host answers `welcome` or closes. After that the gateway
+ * sends work: `load`, `configure`, `call`, `effectResult`, `cancel`, `ping`, `stats`, `close`. The host does it
+ * strictly in the order received, one piece at a time, and ends each piece with exactly one frame
+ * before it begins the next:
+ *
+ *   `result` / `failed` with the id of the work   it is finished
+ *   `ack` with the id of the work                 its turn is over; what is not finished waits
+ *
+ * So the oldest piece without an end is the one that is running, which is how a gateway knows whom to
+ * blame and what it may send again to another process. Within a turn, and before its end, the host may
+ * send `effect` (it asks the gateway to do something) and `result` or `failed` for other calls that wait.
+ *
+ * A call that waits goes on when the gateway answers its effect with `effectResult`, whose id is that
+ * of the effect. Ids of work and ids of effects are two separate spaces; the gateway picks the first,
+ * the host the second. `cancel` names a call in `call`: after its `ack` nothing may come for that
+ * call; before, what comes is ignored. `ping` is work that does nothing: slow is not dead.
+ *
+ * One effect is no PDK member: `timer.sleep` [milliseconds]. A host does not wake up by itself: all
+ * that it does, it does because of a frame, so its gateway always knows what it is doing.
+ *
+ * Whatever breaks these rules (an unknown type, a field of the wrong type, an id that waits for
+ * nothing, a second end) ends the connection.
+ */
+export const PROTOCOL_VERSION = 1
+
+export const PAYLOAD_ENCODINGS = ['json', 'msgpack'] as const
+export type PayloadEncoding = (typeof PAYLOAD_ENCODINGS)[number]
+
+/** The effect behind `setTimeout`: resolves after so many milliseconds. */
+export const TIMER_EFFECT = 'timer.sleep'
+
+/** Why a piece of work failed: it threw, was stopped by its deadline, or ran out of memory. */
+export const FAILED_KINDS = ['error', 'timeout', 'memory'] as const
+export type FailedKind = (typeof FAILED_KINDS)[number]
+
+type FieldKind = 'uint' | 'string' | 'boolean' | 'strings' | 'payload'
+type Sender = 'gateway' | 'host'
+
+interface MessageRow {
+  readonly type: number
+  readonly from: Sender
+  readonly fields: Readonly<Record<string, FieldKind>>
+}
+
+/** Every message. Types and run-time checks come from this table. */
+export const MESSAGES = {
+  /** The first frame. `encodings`: the payload encodings that the gateway speaks, best first. */
+  hello: { type: 1, from: 'gateway', fields: { protocol: 'uint', encodings: 'strings' } },
+  /** `info`: facts about the host for people, such as its version. */
+  welcome: {
+    type: 2,
+    from: 'host',
+    fields: { protocol: 'uint', encoding: 'string', info: 'payload' },
+  },
+  /**
+   * Loads one plugin. `library` and `source` are JavaScript (empty when the host has its plugins);
+   * `options` are the limits and the facts about the node. The result is `{ manifest, log }`.
+   */
+  load: {
+    type: 3,
+    from: 'gateway',
+    fields: { plugin: 'string', library: 'payload', source: 'string', options: 'payload' },
+  },
+  /** `instances`: a list of `{ key, id, pluginName, config }`: exactly these are callable after it. */
+  configure: { type: 4, from: 'gateway', fields: { instances: 'payload' } },
+  /** One call of one handler. `view` is a `CallView`, the result a `CallResult`. */
+  call: {
+    type: 5,
+    from: 'gateway',
+    fields: { instanceKey: 'string', phase: 'string', timeoutMs: 'uint', view: 'payload' },
+  },
+  result: { type: 6, from: 'host', fields: { payload: 'payload' } },
+  /**
+   * `decided`: the handler had already called `response.exit`. `log`: the lines it wrote before, a
+   * list of `[level, text]`.
+   */
+  failed: {
+    type: 7,
+    from: 'host',
+    fields: { kind: 'string', message: 'string', decided: 'boolean', log: 'payload' },
+  },
+  /** `member` is a PDK member of kind `effect`; `args` a list. */
+  effect: { type: 8, from: 'host', fields: { call: 'uint', member: 'string', args: 'payload' } },
+  /** `value`: what the effect gave, or `{ code, message }` when it failed. */
+  effectResult: { type: 9, from: 'gateway', fields: { ok: 'boolean', value: 'payload' } },
+  cancel: { type: 10, from: 'gateway', fields: { call: 'uint' } },
+  ping: { type: 11, from: 'gateway', fields: {} },
+  ack: { type: 12, from: 'host', fields: {} },
+  /** Asks for numbers of each plugin: the result is a list of `{ plugin, cpuUs, heapBytes }`. */
+  stats: { type: 13, from: 'gateway', fields: {} },
+  /** Lets every plugin run its `close`. The gateway ends the connection after it. */
+  close: { type: 14, from: 'gateway', fields: {} },
+} as const satisfies Record<string, MessageRow>
+
+export type MessageName = keyof typeof MESSAGES
+
+interface FieldTypes {
+  readonly uint: number
+  readonly string: string
+  readonly boolean: boolean
+  readonly strings: readonly string[]
+  readonly payload: unknown
+}
+
+type FieldsOf<Name extends MessageName> = (typeof MESSAGES)[Name]['fields']
+
+/** One message: its name, its id and its fields. */
+export type Message<Name extends MessageName = MessageName> = {
+  [N in Name]: { readonly name: N; readonly id: number } & {
+    readonly [F in keyof FieldsOf<N>]: FieldsOf<N>[F] extends FieldKind
+      ? FieldTypes[FieldsOf<N>[F]]
+      : never
+  }
+}[Name]
+
+type NamesFrom<From extends Sender> = {
+  [N in MessageName]: (typeof MESSAGES)[N]['from'] extends From ? N : never
+}[MessageName]
+
+/** Work and handshake: what a gateway sends. */
+export type GatewayMessage = Message<NamesFrom<'gateway'>>
+/** Answers and effects: what a plugin host sends. */
+export type HostMessage = Message<NamesFrom<'host'>>
+
+/** The other end broke the protocol: the connection cannot be used any more. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError'
+}
+
+const ID_MAX = 0xffff_ffff
+const ROWS: readonly (readonly [MessageName, MessageRow])[] = Object.entries(MESSAGES).map(
+  ([name, row]) => [name as MessageName, row] as const,
+)
+const BY_TYPE = new Map(ROWS.map(([name, row]) => [row.type, toPlan(name, row)]))
+const BY_NAME = new Map(ROWS.map(([name, row]) => [name, toPlan(name, row)]))
+
+interface Plan {
+  readonly name: MessageName
+  readonly type: number
+  readonly from: Sender
+  readonly fields: readonly (readonly [name: string, kind: FieldKind])[]
+}
+
+function toPlan(name: MessageName, row: MessageRow): Plan {
+  return { name, type: row.type, from: row.from, fields: Object.entries(row.fields) }
+}
+
+/** The flat array that stands for a message on the wire. */
+export function toEnvelope(message: Message): unknown[] {
+  const plan = BY_NAME.get(message.name)!
+  const envelope: unknown[] = [plan.type, message.id]
+  const fields = message as unknown as Record<string, unknown>
+  for (const [name] of plan.fields) envelope.push(fields[name])
+  return envelope
+}
+
+/**
+ * Checks what came out of a frame and gives the message. `from` says who sent it. Throws a
+ * `ProtocolError` that names message and field.
+ */
+export function fromEnvelope(
+  envelope: unknown,
+  from: 'host',
+  encoding: PayloadEncoding,
+): HostMessage
+export function fromEnvelope(
+  envelope: unknown,
+  from: 'gateway',
+  encoding: PayloadEncoding,
+): GatewayMessage
+export function fromEnvelope(envelope: unknown, from: Sender, encoding: PayloadEncoding): Message {
+  if (!Array.isArray(envelope))
+    throw new ProtocolError('a frame holds an array, got something else')
+  const [type, id] = envelope as unknown[]
+  const plan = BY_TYPE.get(type as number)
+  if (plan === undefined || plan.from !== from) {
+    throw new ProtocolError(`a ${from} cannot send a message of type ${quote(type)}`)
+  }
+  if (!isUint(id)) throw new ProtocolError(`${plan.name}: id: expected a uint32, got ${quote(id)}`)
+  if (envelope.length !== plan.fields.length + 2) {
+    throw new ProtocolError(
+      `${plan.name}: expected ${plan.fields.length} fields, got ${envelope.length - 2}`,
+    )
+  }
+  const message: Record<string, unknown> = { name: plan.name, id }
+  for (let i = 0; i < plan.fields.length; i++) {
+    const [name, kind] = plan.fields[i]!
+    const value = (envelope as unknown[])[i + 2]
+    if (!isOfKind(value, kind, encoding)) {
+      throw new ProtocolError(`${plan.name}: ${name}: expected ${kind}, got ${quote(value)}`)
+    }
+    message[name] = value
+  }
+  return message as unknown as Message
+}
+
+function isOfKind(value: unknown, kind: FieldKind, encoding: PayloadEncoding): boolean {
+  switch (kind) {
+    case 'uint':
+      return isUint(value)
+    case 'string':
+      return typeof value === 'string'
+    case 'boolean':
+      return typeof value === 'boolean'
+    case 'strings':
+      return Array.isArray(value) && value.every((item) => typeof item === 'string')
+    case 'payload':
+      return encoding === 'msgpack' || typeof value === 'string'
+  }
+}
+
+function isUint(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= ID_MAX
+}
+
+function quote(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40))
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : typeof value
+}
