@@ -43,8 +43,9 @@ export interface RouteEntry<R, S> {
   readonly pathLength: number
   readonly addressRank: number
   readonly createdAt: number
-  /** Position in the list of routes: the last tie-break. */
+  /** Places in the list of routes and in the route's paths: the last tie-breaks. */
   readonly position: number
+  readonly pathPosition: number
 }
 
 export interface EntrySource<R, S> {
@@ -89,12 +90,13 @@ export function toEntries<R extends RouterRoute, S extends RouterService>(
     (destinations === null ? 0 : attribute.dst) |
     (paths[0] === null ? 0 : attribute.uri)
   if (attributes === 0) return []
-  return paths.map((spelled) => {
+  return paths.map((spelled, pathPosition) => {
     const isRegex = spelled?.startsWith('~') === true
     const path = isRegex ? spelled.slice(1) : spelled
     return {
       ...common,
       attributes,
+      pathPosition,
       path,
       regex: isRegex && path !== null ? source.compilePath(path) : null,
       bonuses: hostBonus(hosts) | (isRegex ? bonus.regexPath : 0),
@@ -116,7 +118,8 @@ export function compareEntries(
     right.pathLength - left.pathLength ||
     right.addressRank - left.addressRank ||
     left.createdAt - right.createdAt ||
-    left.position - right.position
+    left.position - right.position ||
+    left.pathPosition - right.pathPosition
   )
 }
 
