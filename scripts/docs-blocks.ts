@@ -1,4 +1,5 @@
-import { PHASES, type PhaseRow } from '@sallyport/sdk'
+import { HOST_FAILURES, PDK_MEMBERS, PHASE_NAMES, PHASES } from '@sallyport/sdk'
+import type { PdkMemberRow, PhaseRow } from '@sallyport/sdk'
 
 /**
  * What the pages repeat of the tables in code, by the name of the block. A page holds a block
@@ -6,6 +7,8 @@ import { PHASES, type PhaseRow } from '@sallyport/sdk'
  */
 export const docsBlocks: Readonly<Record<string, () => string>> = {
   phases: renderPhases,
+  pdk: renderPdk,
+  'host-failures': renderHostFailures,
 }
 
 function renderPhases(): string {
@@ -17,6 +20,39 @@ function renderPhases(): string {
       when,
       scope === 'global' ? 'global only' : 'all that match',
       FAILURES[failure],
+    ]),
+  )
+}
+
+function renderPdk(): string {
+  const rows: [string, PdkMemberRow][] = Object.entries(PDK_MEMBERS)
+  return renderTable(
+    ['function', 'what it does', 'phases'],
+    rows.map(([name, { kind, phases }]) => [`\`${name}\``, KINDS[kind], renderPhaseSet(phases)]),
+  )
+}
+
+const KINDS: Readonly<Record<PdkMemberRow['kind'], string>> = {
+  read: 'reads',
+  change: 'changes, applied when the handler ends',
+  effect: 'acts, and returns a promise',
+}
+
+/** Most members may be called nearly everywhere: what is left out is then the shorter thing to say. */
+function renderPhaseSet(phases: PdkMemberRow['phases']): string {
+  const quote = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ')
+  const others = PHASE_NAMES.filter((name) => !phases.includes(name))
+  if (others.length === 0) return 'all'
+  return others.length < phases.length ? `all but ${quote(others)}` : quote(phases)
+}
+
+function renderHostFailures(): string {
+  return renderTable(
+    ['failure', 'answer', 'what happened'],
+    Object.entries(HOST_FAILURES).map(([kind, { status, what }]) => [
+      `\`${kind}\``,
+      String(status),
+      what,
     ]),
   )
 }

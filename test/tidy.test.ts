@@ -87,6 +87,11 @@ guard('import directions', checkImportDirections, () => {
   allowed('examples/a/start.ts', "import { a } from './upstream.ts'; import 'node:http'")
   allowed('examples/a/plugin.ts', "import { a } from '@sallyport/sdk'; export default {}")
 
+  refused('examples/a/index.js', "import 'node:fs'; export default {}")
+  refused('sandbox/guest/main.ts', "import { readFileSync } from 'node:fs'")
+  refused('scripts/a.ts', "import { a } from '../test/support/a.ts'")
+  allowed('examples/a/start.ts', "new URL('../..', import.meta.url)")
+
   refused('extras/a.ts', 'import "node:fs"')
   allowed('test/a.test.ts', "import { a } from '../kernel/errors.ts'; import 'isolated-vm'")
   // Words in strings and comments are no imports.
@@ -164,16 +169,16 @@ guard('default exports', checkDefaultExports, () => {
 })
 
 guard('map of the folders', checkArchitectureMap, () => {
-  const map = (lines: string) => `# A\n\n\`\`\`\n${lines}\n\`\`\`\n`
-  const said = (lines: string, files: Readonly<Record<string, string>>) =>
-    messages(checkArchitectureMap, { 'ARCHITECTURE.md': map(lines), ...files })
+  const said = (rows: readonly string[], files: Readonly<Record<string, string>>) => {
+    const table = rows.map((row) => `| \`${row}\` | what it is |`)
+    const map = ['# A', '', '| folder | what |', '|---|---|', ...table, '', '| `cli/` | a |']
+    return messages(checkArchitectureMap, { 'ARCHITECTURE.md': map.join('\n'), ...files })
+  }
   const files = { 'kernel/a.ts': '', 'kernel/router/b.ts': '', '.ci/run': '' }
-  expect(said('kernel/   routes\n  router/  finds', files)).toEqual([])
-  expect(said('kernel/router/   routes', files)).toEqual([
-    'ARCHITECTURE.md:0 kernel/ is not on the map',
-  ])
-  expect(said('kernel/   routes\n  trie/  finds', files)).toEqual([
-    'ARCHITECTURE.md:5 kernel/trie/ does not exist',
+  expect(said(['kernel/', 'kernel/router/'], files)).toEqual([])
+  expect(said(['kernel/router/'], files)).toEqual(['ARCHITECTURE.md:0 kernel/ is not on the map'])
+  expect(said(['kernel/', 'kernel/trie/'], files)).toEqual([
+    'ARCHITECTURE.md:6 kernel/trie/ does not exist',
   ])
   expect(messages(checkArchitectureMap, { 'ARCHITECTURE.md': '# A' })).toHaveLength(1)
   expect(messages(checkArchitectureMap, files)).toHaveLength(1)

@@ -2,10 +2,7 @@ import type { TidyFile, Violation } from './source.ts'
 
 const PAGE = 'ARCHITECTURE.md'
 
-/**
- * The map is the first fenced block of ARCHITECTURE.md. A line that starts with a name ending in
- * `/` is a folder; what is indented below it, or written as `a/b/`, is inside.
- */
+/** The map is the first table of ARCHITECTURE.md whose rows begin with a folder, as in `kernel/`. */
 export function checkArchitectureMap(files: readonly TidyFile[]): Violation[] {
   const page = files.find(({ path }) => path === PAGE)
   if (page === undefined) return [{ path: PAGE, line: 0, message: 'the page is missing' }]
@@ -22,20 +19,11 @@ export function checkArchitectureMap(files: readonly TidyFile[]): Violation[] {
 
 /** Folder with its closing `/`, and the line that names it. */
 function foldersOfMap(text: string): Map<string, number> {
-  const lines = text.split('\n')
-  const first = lines.findIndex((line) => line.startsWith('```'))
   const folders = new Map<string, number>()
-  const parents: { indent: number; path: string }[] = []
-  for (let at = first + 1; first !== -1 && at < lines.length; at += 1) {
-    const line = lines[at] ?? ''
-    if (line.startsWith('```')) break
-    const match = /^( *)(\.?[a-z][\w./-]*\/)(?:\s|$)/.exec(line)
-    if (match === null) continue
-    const [, { length: indent } = '', name = ''] = match
-    while ((parents.at(-1)?.indent ?? -1) >= indent) parents.pop()
-    const path = `${parents.at(-1)?.path ?? ''}${name}`
-    parents.push({ indent, path })
-    folders.set(path, at + 1)
+  for (const [at, line] of text.split('\n').entries()) {
+    const folder = /^\| *`([\w.-][\w./-]*\/)` *\|/.exec(line)?.[1]
+    if (folder !== undefined) folders.set(folder, at + 1)
+    else if (folders.size > 0) break
   }
   return folders
 }

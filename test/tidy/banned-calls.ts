@@ -12,7 +12,7 @@ interface BannedCall {
 
 const PROGRAM = /^(?:kernel|sandbox|sdk|plugins)\//
 
-export const BANNED_CALLS: readonly BannedCall[] = [
+const BANNED_CALLS: readonly BannedCall[] = [
   {
     callee: /^console\./,
     within: PROGRAM,
@@ -28,9 +28,9 @@ export const BANNED_CALLS: readonly BannedCall[] = [
   {
     callee: /^process\.exit$/,
     within: /^(?:kernel|sandbox|sdk|plugins)\//,
-    // The entry files of processes, and nobody else, end them.
+    // The entry files of processes, and who owns their signals, end them; nobody else.
     except:
-      /^(?:kernel\/(?:main|node-version)|kernel\/process\/(?:primary|worker)|sandbox\/process\/child)\.ts$/,
+      /^(?:kernel\/(?:main|node-version|cli\/start)|kernel\/process\/(?:primary|worker)|sandbox\/process\/child)\.ts$/,
     instead: 'set process.exitCode, or return to the entry file of the process',
   },
   {

@@ -11,7 +11,7 @@ interface BannedPhrase {
 const ATTACKS = /^test\/(?:adversary|cases)\//
 
 /** Phrases, not words: "TLS session" and "helper function" are good English. */
-export const BANNED_PHRASES: readonly BannedPhrase[] = [
+const BANNED_PHRASES: readonly BannedPhrase[] = [
   {
     phrase: /(?<![\w.])\/(?:home|Users|root|work)\/[\w.]/g,
     why: 'a path of one machine means nothing elsewhere',

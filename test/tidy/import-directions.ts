@@ -34,9 +34,16 @@ export const DIRECTIONS: Readonly<Record<string, Direction>> = {
   // The one composition root.
   'kernel/main.ts': { ours: ['sandbox', 'plugins'], types: [], node: true, packages: 'any' },
   sandbox: { ours: [], types: ['kernel/plugin-host.ts'], node: true, packages: 'any' },
+  // Runs inside isolates, where there is no Node.
+  'sandbox/guest': { ours: [], types: [], node: false, packages: [SDK] },
   plugins: PLUGIN,
   examples: { ours: [], types: [], node: true, packages: 'any' },
-  scripts: FREE,
+  scripts: {
+    ours: ['sdk', 'kernel', 'sandbox', 'plugins'],
+    types: [],
+    node: true,
+    packages: 'any',
+  },
   test: FREE,
 }
 

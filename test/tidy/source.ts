@@ -30,13 +30,9 @@ export interface ImportedModule {
 
 const parsed = new WeakMap<TidyFile, Source>()
 
-export function isTypeScript(file: TidyFile): boolean {
-  return /\.[mc]?ts$/.test(file.path)
-}
-
-/** The TypeScript files of the list, parsed once however many checks ask for them. */
+/** The code of the list, parsed once however many checks ask for them. */
 export function toSources(files: readonly TidyFile[]): Source[] {
-  return files.filter(isTypeScript).map(toSource)
+  return files.filter(({ path }) => /\.[mc]?[jt]s$/.test(path)).map(toSource)
 }
 
 function toSource(file: TidyFile): Source {
@@ -79,6 +75,7 @@ function isNode(value: unknown): value is Node {
 /**
  * Every module that a file names: static imports, re-exports, `import()` of a literal, types written
  * as `import('..')`, and `new URL('./x.ts', import.meta.url)`, which is how a process entry is named.
+ * A URL of anything but code is a file to read.
  */
 export function importsOf(source: Source): ImportedModule[] {
   const found: ImportedModule[] = []
@@ -101,7 +98,8 @@ export function importsOf(source: Source): ImportedModule[] {
       add(node.source.value, node.start, true)
     } else if (node.type === 'NewExpression' && isModuleUrl(node)) {
       const [specifier] = node.arguments
-      if (specifier !== undefined && isText(specifier)) add(specifier.value, node.start, false)
+      if (specifier === undefined || !isText(specifier)) return
+      if (/\.[mc]?[jt]s$/.test(specifier.value)) add(specifier.value, node.start, false)
     }
   })
   return found
