@@ -121,7 +121,7 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
     return false
   }
 
-  end(chunk?: Uint8Array, trailers?: ReadonlyHeaderList): void {
+  end(chunk?: Uint8Array, trailers?: ReadonlyHeaderList | null): void {
     if (this.cancelled || this.#ended) return
     if (chunk !== undefined) this.#account(chunk)
     if (!this.headSent) throw new Error('an answer ends after its head was sent')
@@ -132,7 +132,7 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
     }
     this.#flowing = true
     this.#ended = true
-    if (this.#framing === 'chunked' && trailers !== undefined && trailers.length > 0) {
+    if (this.#framing === 'chunked' && trailers && trailers.length > 0) {
       this.#response.addTrailers(toTrailers(trailers))
     }
     if (chunk === undefined || chunk.length === 0 || this.#framing === 'none') this.#response.end()
@@ -174,7 +174,7 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
     this.#freeze()
     this.#finished = true
     if (this.body !== null && !this.body.complete) {
-      if (this.#bodyIsLong()) this.connection.linger()
+      if (this.#bodyIsBestLeft()) this.connection.linger()
       else this.body.discard()
     }
     this.connection.onExchangeEnd(this)
@@ -203,7 +203,7 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
   #endsConnection(): boolean {
     const { body, connection } = this
     if (body !== null && !body.complete && (!body.started || body.discarded)) {
-      if (this.#bodyIsLong()) {
+      if (this.#bodyIsBestLeft()) {
         connection.lingerAtEnd()
         return true
       }
@@ -212,9 +212,9 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
   }
 
   /** Whether the connection is better closed than the rest of the request body read away. */
-  #bodyIsLong(): boolean {
-    const { body, connection } = this
-    return this.#expectsContinue || body!.left > connection.state.limits.unreadBodyBytesMax
+  #bodyIsBestLeft(): boolean {
+    if (this.#expectsContinue || this.body!.failed) return true
+    return this.body!.left > this.connection.state.limits.unreadBodyBytesMax
   }
 
   /** Bytes over the announced length would be taken for the next answer: a bug of the caller. */

@@ -40,6 +40,11 @@ export class NodeRequestBody implements BodySource {
     return this.length === -1 ? Infinity : this.length - this.#received
   }
 
+  /** Whether it is known that the rest will not arrive. */
+  get failed(): boolean {
+    return this.#failure !== null
+  }
+
   /** Whether the client is expected to send something now. */
   get waiting(): boolean {
     return this.#sink !== null && !this.paused && !this.#request.complete

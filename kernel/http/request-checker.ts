@@ -17,7 +17,7 @@ export class RequestChecker {
   readonly #limits: HttpLimits
   readonly #scheme: string
   /** Most requests name the hostname of the one before, which need not be looked at again. */
-  #soundAuthority = ''
+  #soundAuthority: string | null = null
   #chunked = false
 
   constructor(limits: HttpLimits, scheme: 'http' | 'https') {

@@ -11,7 +11,7 @@ import {
 } from '../exchange.ts'
 import type { HttpLimits } from './limits.ts'
 import { RequestBodyStream } from './request-body-stream.ts'
-import { toUpstreamFailure } from './upstream-failures.ts'
+import { type Progress, toUpstreamFailure } from './upstream-failures.ts'
 
 type Controller = Dispatcher.DispatchController
 
@@ -19,10 +19,12 @@ type Controller = Dispatcher.DispatchController
  * One request on its way through undici: its handler, the `Sending` of the caller and the body of
  * the answer in one object, so that a request without a body costs one object and one promise.
  */
-export class UndiciSending implements Sending, BodySource, Dispatcher.DispatchHandler {
+export class UndiciSending implements Sending, BodySource, Progress, Dispatcher.DispatchHandler {
   readonly answer: Promise<UpstreamAnswer>
   length = -1
   started = false
+  sent = false
+  headArrived = false
   /** The body of the request as undici reads it; null when there is none. */
   readonly requestBody: RequestBodyStream | null
 
@@ -32,8 +34,6 @@ export class UndiciSending implements Sending, BodySource, Dispatcher.DispatchHa
   #resolve!: (answer: UpstreamAnswer) => void
   #reject!: (failure: Error) => void
   #controller: Controller | null = null
-  #sent = false
-  #headArrived = false
   /** Neither the caller nor undici is told anything any more. */
   #over = false
   #sink: BodySink | null = null
@@ -66,9 +66,9 @@ export class UndiciSending implements Sending, BodySource, Dispatcher.DispatchHa
 
   cancel(reason: CancelReason): void {
     if (this.#over) return
-    const failure = new UpstreamFailure('closed', `cancelled: ${reason}`, this.#sent)
+    const failure = new UpstreamFailure('closed', `cancelled: ${reason}`, this.sent)
     this.#finish()
-    if (!this.#headArrived) {
+    if (!this.headArrived) {
       // Who cancels need not be waiting for the answer.
       this.answer.catch(() => {})
       this.#reject(failure)
@@ -83,12 +83,12 @@ export class UndiciSending implements Sending, BodySource, Dispatcher.DispatchHa
       return
     }
     this.#controller = controller
-    this.#sent = true
+    this.sent = true
   }
 
   /** With a body the time for the answer begins when the request is out, not before. */
   onRequestSent(): void {
-    if (this.requestBody === null || this.#headArrived || this.#over) return
+    if (this.requestBody === null || this.headArrived || this.#over) return
     this.#headTimer = setTimeout(
       () => this.#onTimeout('read-timeout'),
       this.#request.timeouts.readMs,
@@ -110,7 +110,7 @@ export class UndiciSending implements Sending, BodySource, Dispatcher.DispatchHa
       )
       return
     }
-    this.#headArrived = true
+    this.headArrived = true
     this.length = toBodyLength(this.#request.method, status, headers)
     this.#resolve({ status, headers, body: this })
   }
@@ -140,8 +140,8 @@ export class UndiciSending implements Sending, BodySource, Dispatcher.DispatchHa
 
   onResponseError(_controller: Controller | null, error: Error): void {
     if (this.#over) return
-    const failure = toUpstreamFailure(error, this.#sent)
-    if (!this.#headArrived) {
+    const failure = toUpstreamFailure(error, this)
+    if (!this.headArrived) {
       this.#finish()
       this.#reject(failure)
       return
@@ -188,7 +188,7 @@ export class UndiciSending implements Sending, BodySource, Dispatcher.DispatchHa
   #onTimeout(kind: 'write-timeout' | 'read-timeout'): void {
     const ms = kind === 'write-timeout' ? 'writeMs' : 'readMs'
     const passed = `${this.#request.timeouts[ms]} ms`
-    this.#controller?.abort(new UpstreamFailure(kind, `${kind} after ${passed}`, this.#sent))
+    this.#controller?.abort(new UpstreamFailure(kind, `${kind} after ${passed}`, this.sent))
   }
 
   #stopHeadTimer(): void {

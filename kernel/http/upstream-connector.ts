@@ -1,7 +1,6 @@
 import {
   connect as connectTcp,
   isIP,
-  type Socket,
   type SocketConstructorOpts,
   type TcpNetConnectOpts,
 } from 'node:net'
@@ -53,7 +52,7 @@ export function createUpstreamConnector(
       session = null
       finish(toConnectFailure(error, tls && connected, where))
     })
-    return socket as Socket
+    return socket
   }
 }
 

@@ -1,7 +1,16 @@
+import { errors } from 'undici'
 import { UpstreamFailure, type UpstreamFailureKind } from '../exchange.ts'
 
-/** The failure for an error of undici; `sent` is whether the request had begun to go out. */
-export function toUpstreamFailure(error: Error, sent: boolean): Error {
+/** How far a request had come when it failed. */
+export interface Progress {
+  /** It had begun to go out. */
+  readonly sent: boolean
+  /** The head of its answer had arrived. */
+  readonly headArrived: boolean
+}
+
+/** The failure for an error of undici. */
+export function toUpstreamFailure(error: Error, progress: Progress): Error {
   if (error instanceof UpstreamFailure) return error
   const code = (error as NodeJS.ErrnoException).code ?? ''
   // What undici refuses to send (a header that is not one, a broken path) is nobody's failure but
@@ -9,12 +18,12 @@ export function toUpstreamFailure(error: Error, sent: boolean): Error {
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
     return new TypeError(`the request cannot be sent: ${error.message}`, { cause: error })
   }
-  const failure = new UpstreamFailure(toKind(code, error.message), error.message, sent)
+  const failure = new UpstreamFailure(toKind(error, code, progress), error.message, progress.sent)
   failure.cause = error
   return failure
 }
 
-function toKind(code: string, message: string): UpstreamFailureKind {
+function toKind(error: Error, code: string, progress: Progress): UpstreamFailureKind {
   switch (code) {
     case 'UND_ERR_HEADERS_TIMEOUT':
     case 'UND_ERR_BODY_TIMEOUT':
@@ -25,13 +34,18 @@ function toKind(code: string, message: string): UpstreamFailureKind {
       return 'bad-answer'
     case 'UND_ERR_SOCKET':
       // undici's words for an answer without a question, and for 100 or 101 unasked for.
-      return message === 'bad response' || message === 'bad upgrade' ? 'bad-answer' : 'closed'
-    case 'HPE_INVALID_EOF_STATE':
-      return 'closed'
+      return error.message === 'bad response' || error.message === 'bad upgrade'
+        ? 'bad-answer'
+        : 'closed'
+    case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
+      // Without a head it hides the parser's own error, with one the body was cut short.
+      return progress.headArrived ? 'closed' : 'bad-answer'
     default:
-      if (code.startsWith('HPE_')) return 'bad-answer'
+      if (error instanceof errors.HTTPParserError) {
+        return error.message.includes('Invalid EOF state') ? 'closed' : 'bad-answer'
+      }
       if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) return 'tls'
-      // Reset, broken pipe, fewer bytes than announced, a pool that was closed.
+      // Reset, broken pipe, a pool that was closed.
       return 'closed'
   }
 }

@@ -65,9 +65,7 @@ export class RawPeer {
 
   /** The status codes of every final and informational answer received so far. */
   get statuses(): number[] {
-    return [...this.received.matchAll(/(?:^|\n|[^\w/])?HTTP\/1\.1 (\d{3}) /g)].map((m) =>
-      Number(m[1]),
-    )
+    return [...this.received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]))
   }
 
   destroy(): void {
