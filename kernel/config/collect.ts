@@ -92,7 +92,7 @@ class Collector {
       node.items.forEach((item, index) => this.#one(collection, item, [...path, index], parent))
       return
     }
-    const message = `must be a list of ${plural(collection)}, got ${quote(toValue(node, {}))}`
+    const message = `must be a list of ${plural(collection)}, got ${shown(collection, node)}`
     this.#refuse(node, path, parent, message)
   }
 
@@ -103,7 +103,7 @@ class Collector {
     parent: RawEntity['parent'],
   ): void {
     if (node.kind !== 'map') {
-      const message = `must be a ${ENTITIES[collection].singular}, got ${quote(toValue(node, {}))}`
+      const message = `must be a ${ENTITIES[collection].singular}, got ${shown(collection, node)}`
       this.#refuse(node, path, parent, message)
       return
     }
@@ -139,9 +139,13 @@ class Collector {
   }
 }
 
+/** Who writes a key where a credential should be must not find it in a log. */
+const shown = (collection: Collection, node: Located) =>
+  collection.endsWith('_credentials') ? '(hidden)' : quote(toValue(node, {}))
+
 const plural = (collection: Collection) => `${ENTITIES[collection].singular}s`
 
-/** `route "orders"`, `plugin "key-auth" of route "orders"`, `route 3` when it has no name. */
+/** `route "orders"`, `plugin "key-auth" of route "orders"`, `route #3` when it has no name. */
 function labelOf(
   collection: Collection,
   node: LocatedMap,
@@ -151,10 +155,9 @@ function labelOf(
   const { singular, labels } = ENTITIES[collection]
   const names = labels.map((field) => stringAt(node, field))
   const name = names.find((text) => text !== null) ?? null
-  const own = name === null ? singular : `${singular} ${quote(name)}`
-  if (parent !== null && (name === null || collection === 'plugins')) {
-    return `${own} of ${parent.entity.label}`
-  }
   const place = path.at(-1)
-  return name === null && typeof place === 'number' ? `${own} #${place + 1}` : own
+  const number = typeof place === 'number' ? ` #${place + 1}` : ''
+  const own = name === null ? `${singular}${number}` : `${singular} ${quote(name)}`
+  const isBelow = parent !== null && (name === null || collection === 'plugins')
+  return isBelow ? `${own} of ${parent.entity.label}` : own
 }

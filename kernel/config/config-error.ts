@@ -47,11 +47,18 @@ export function quote(value: unknown): string {
 const quoteString = (value: string) => JSON.stringify(value.slice(0, quotedLengthMax))
 
 function quoteOther(value: unknown): string {
-  if (Array.isArray(value))
+  if (Array.isArray(value) && value.length > 0 && value.length <= listedMax) {
+    if (!value.some(isObject)) return `[${value.map(quote).join(', ')}]`
+  }
+  if (Array.isArray(value)) {
     return value.length === 0 ? 'an empty list' : `a list of ${value.length}`
-  if (typeof value === 'object' && value !== null) return 'an object'
-  return String(value)
+  }
+  return isObject(value) ? 'an object' : String(value)
 }
+
+/** Longer lists are counted instead. */
+const listedMax = 5
+const isObject = (value: unknown) => typeof value === 'object' && value !== null
 
 /** A suffix like `; did you mean "paths"?`, or nothing when no candidate is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {

@@ -91,7 +91,7 @@ function loadRoot(
   const expanded = errors.isEmpty ? expandPluginSets(entities, index, errors) : []
   if (!errors.isEmpty) return { ok: false, errors: errors.toArray() }
   const loaded = toEntities(entities, expanded)
-  const warnings = orderingWarnings(loaded, plugins)
+  const warnings = [...orderingWarnings(loaded, plugins), ...tenantWarnings(loaded)]
   if (version !== '3.0') {
     warnings.push(`_format_version ${quote(version)}: paths are read as that version meant them`)
   }
@@ -140,6 +140,20 @@ function hashOf(entities: Entities): string {
     for (const entity of list) hash.update(JSON.stringify(entity)).update('\n')
   }
   return hash.digest('hex')
+}
+
+/** The rule of tenants allows it, since it refers to nothing, but it sees everybody's requests. */
+function tenantWarnings(entities: Entities): string[] {
+  const unbound = entities.plugins.filter(
+    ({ route, service, consumer, consumer_group }) =>
+      (route ?? service ?? consumer ?? consumer_group) === null,
+  )
+  return [...unbound, ...entities.global_plugins]
+    .filter(({ tenant }) => tenant !== null)
+    .map(
+      ({ name, tenant }) =>
+        `plugin ${quote(name)} belongs to tenant ${quote(tenant)}, but runs for the requests of all`,
+    )
 }
 
 /** A name that orders nothing is allowed, and rarely what was meant. */

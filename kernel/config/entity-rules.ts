@@ -9,7 +9,7 @@ import type {
   Service,
   Upstream,
 } from './entities.ts'
-import { normalizePath } from './normalize-path.ts'
+import { normaliseRoutePath } from './uri-migration.ts'
 import type { Issue } from './validate.ts'
 
 /**
@@ -123,7 +123,7 @@ function pathProblem(path: string): string | null {
   if (path.startsWith('~')) return regexProblem(path.slice(1), path)
   if (!path.startsWith('/')) return `must start with "/" or "~", got ${quote(path)}`
   if (/[?#]/.test(path)) return `must not have a query or a fragment, got ${quote(path)}`
-  const normal = normalizePath(path)
+  const normal = normaliseRoutePath(path)
   if (normal === path) return null
   return `is not normalised and would never match: write ${quote(normal)}, got ${quote(path)}`
 }

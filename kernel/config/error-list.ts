@@ -25,7 +25,16 @@ export class ErrorList {
   /** In the order of the file. */
   toArray(): ConfigError[] {
     const sorted = this.#errors.toSorted((left, right) => left.offset - right.offset)
-    const errors: ConfigError[] = sorted.map(({ offset: _, ...error }) => error)
+    const errors: ConfigError[] = sorted.map(
+      ({ message, line, column, entity, field, filename }) => ({
+        message,
+        line,
+        column,
+        entity,
+        field,
+        filename,
+      }),
+    )
     if (this.#omitted > 0) {
       const place = { line: 1, column: 1, entity: '', field: '', filename: this.#filename }
       errors.push({ ...place, message: `${this.#omitted} more errors are not listed` })

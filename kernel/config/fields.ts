@@ -31,7 +31,7 @@ export function nullable<Schema extends TSchema>(schema: Schema) {
     type: [type, 'null'],
     ...(values === undefined ? {} : { enum: [...values, null] }),
     default: null,
-  } as TSchema)
+  })
 }
 
 export function enumOf<const Value extends string | number>(
@@ -39,7 +39,7 @@ export function enumOf<const Value extends string | number>(
   options: Options = {},
 ) {
   const type = typeof values[0] === 'number' ? 'integer' : 'string'
-  return Type.Unsafe<Value>({ type, enum: [...values], ...options } as TSchema)
+  return Type.Unsafe<Value>({ type, enum: [...values], ...options })
 }
 
 export const uuid = () =>

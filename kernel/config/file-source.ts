@@ -68,6 +68,8 @@ class WatchedFile implements FileWatch {
   #watcher: FSWatcher | null = null
   #timer: NodeJS.Timeout | null = null
   #hash: string | null
+  /** Without a text to compare with, the first one that is read at once is what the caller has. */
+  #isBaselineOpen: boolean
   /** Of the file when it was read last; while it is the same, nobody has to read it again. */
   #signature: string | null = null
   #isChecking = false
@@ -79,6 +81,7 @@ class WatchedFile implements FileWatch {
     this.#onChange = onChange
     this.#debounceMs = options.debounceMs ?? debounceMsDefault
     this.#hash = options.initialText === undefined ? null : hashOf(options.initialText)
+    this.#isBaselineOpen = options.initialText === undefined
     this.#poll = setInterval(() => {
       this.#watchFolder()
       void this.#check()
@@ -142,11 +145,13 @@ class WatchedFile implements FileWatch {
       }
       this.#signature = before
       const hash = hashOf(text)
-      const isFirst = this.#hash === null
+      const isBaseline = this.#isBaselineOpen
+      this.#isBaselineOpen = false
       if (hash === this.#hash) return null
       this.#hash = hash
-      return isFirst ? null : text
+      return isBaseline ? null : text
     } catch {
+      this.#isBaselineOpen = false
       this.#signature = null
       return null
     }

@@ -126,8 +126,18 @@ export function linkReferences(raw: RawEntity, index: EntityIndex, errors: Error
       if (found !== null) raw.value[field] = { id: idOf(found) }
     }
   }
+  if (raw.collection === 'global_plugins') refuseScopes(raw, errors)
   checkName(raw, 'tenant', 'tenants', { index, errors })
   if (raw.collection === 'routes') checkName(raw, 'plugin_set', 'plugin_sets', { index, errors })
+}
+
+function refuseScopes(raw: RawEntity, errors: ErrorList): void {
+  for (const field of Object.keys(ENTITIES.plugins.parents)) {
+    const node = raw.node.entries.get(field)?.value
+    delete raw.value[field]
+    if (node === undefined || (node.kind === 'scalar' && node.value === null)) continue
+    errors.entity(raw, [field], 'a global plugin runs everywhere and has no scope; use plugins')
+  }
 }
 
 /** A field that refers by name and keeps the name. */

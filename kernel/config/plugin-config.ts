@@ -2,7 +2,6 @@ import { didYouMean, quote } from './config-error.ts'
 import type { PluginInstance } from './entities.ts'
 import type { ErrorList } from './error-list.ts'
 import type { RawEntity } from './raw-entity.ts'
-import type { SchemaView } from './schema-view.ts'
 import { toValue } from './to-value.ts'
 import { PluginSchemaError } from './plugin-schema.ts'
 import { compilePluginSchema, type Validator } from './validate.ts'
@@ -40,7 +39,7 @@ export function readPluginConfig(raw: RawEntity, plugins: KnownPlugins, errors: 
   if (validate === null) return
   const node = raw.node.entries.get('config')?.value
   const isGiven = node !== undefined && !(node.kind === 'scalar' && node.value === null)
-  const config = isGiven ? toValue(node, (plugin.schema ?? {}) as SchemaView) : {}
+  const config = isGiven ? toValue(node, plugin.schema ?? {}) : {}
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     errors.entity(raw, ['config'], `must be an object, got ${quote(config)}`)
     return

@@ -5,7 +5,7 @@ import type { ErrorList } from './error-list.ts'
 import { toText } from './located.ts'
 import { notServedYet } from './not-served-yet.ts'
 import type { RawEntity } from './raw-entity.ts'
-import { memberSchema, type SchemaView } from './schema-view.ts'
+import { memberSchema } from './schema-view.ts'
 import { parseServiceUrl } from './service-url.ts'
 import { normalizeTarget } from './target-address.ts'
 import { isUnset, toValue } from './to-value.ts'
@@ -20,7 +20,7 @@ export function readFields(raw: RawEntity, errors: ErrorList, migratePaths: bool
   const { schema, parents } = ENTITIES[raw.collection]
   for (const [key, { value: node }] of raw.node.entries) {
     if (isElsewhere(raw, key) || Object.hasOwn(parents, key)) continue
-    const member = memberSchema(schema as SchemaView, key)
+    const member = memberSchema(schema, key)
     if (!isUnset(node, member)) raw.value[key] = toValue(node, member)
   }
   refuseNotServed(raw, errors)
@@ -69,7 +69,8 @@ function expandUrl(raw: RawEntity, errors: ErrorList): void {
   const text = toText(node)
   const url = text === null ? null : parseServiceUrl(text)
   if (url === null) {
-    const shown = quote(text ?? toValue(node, {}))
+    // A url with a user in it is refused, and its password must not be in the message.
+    const shown = quote(text?.replace(/\/\/[^/]*@/, '//(hidden)@') ?? toValue(node, {}))
     errors.entity(raw, ['url'], `must be like "http://hostname:port/path", got ${shown}`)
     return
   }

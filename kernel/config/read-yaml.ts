@@ -90,7 +90,7 @@ function read(text: string, lineCounter: LineCounter): YamlResult {
       })),
     }
   }
-  return new YamlWalk().run(document.contents as Node | null)
+  return new YamlWalk().run(document.contents)
 }
 
 function syntaxMessage(code: string, message: string): string {
@@ -189,7 +189,7 @@ class YamlWalk {
     if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number') {
       return { ...scalar, value }
     }
-    return { ...scalar, value: source ?? String(value as unknown) }
+    return { ...scalar, value: source ?? String(value) }
   }
 
   #map(pairs: readonly Pair[], depth: number, offset: number): LocatedMap {

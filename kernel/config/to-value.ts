@@ -1,4 +1,4 @@
-import { type Located, type LocatedScalar } from './located.ts'
+import type { Located, LocatedScalar } from './located.ts'
 import { allowsType, itemSchema, memberSchema, type SchemaView } from './schema-view.ts'
 
 /**

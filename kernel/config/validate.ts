@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { compileSafeRegex } from '../safe-regex.ts'
 import type { FieldPath, PathSegment } from './config-error.ts'
 import { PluginSchemaError, preparePluginSchema } from './plugin-schema.ts'
@@ -21,7 +21,8 @@ const issuesMax = 50
 const regExp = Object.assign(
   (pattern: string) => {
     const regex = compileSafeRegex(pattern)
-    return { test: (input: string) => regex.test(input) }
+    // The library tells compiled patterns apart by their text.
+    return { test: (input: string) => regex.test(input), toString: () => pattern }
   },
   // Only read when a validator is written out as source code, which we never do.
   { code: 'compileSafeRegex' },
@@ -104,7 +105,7 @@ function compile(schema: object): Validator {
   const validate = ajv.compile(JSON.parse(JSON.stringify(schema)) as object)
   return (value) => {
     if (validate(value)) return []
-    const errors = (validate.errors ?? []) as ErrorObject[]
+    const errors = validate.errors ?? []
     return describeErrors(errors, (pointer) => toPath(value, pointer)).slice(0, issuesMax)
   }
 }

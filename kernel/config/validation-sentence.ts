@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv/dist/2020.js'
 import { didYouMean, quote, type PathSegment } from './config-error.ts'
-import type { SchemaView } from './schema-view.ts'
+import { itemSchema, type SchemaView } from './schema-view.ts'
 
 interface Described {
   readonly path: PathSegment[]
@@ -56,7 +56,8 @@ function describe(error: ErrorObject): { at: PathSegment[]; message: string } {
     const known = Object.keys(schema.properties ?? {})
     return { at: [field], message: `unknown field${didYouMean(field, known)}` }
   }
-  const got = schema.writeOnly === true ? '(hidden)' : quote(error.data)
+  const isSecret = schema.writeOnly === true || itemSchema(schema).writeOnly === true
+  const got = isSecret ? '(hidden)' : quote(error.data)
   return { at: [], message: `must ${demand(error, schema)}, got ${got}` }
 }
 
