@@ -40,6 +40,21 @@ export interface BodySource {
   cancel(reason: CancelReason): void
 }
 
+/** A byte stream both ways: what a connection is after an upgrade. */
+export interface Tunnel {
+  /** What the other side sends; nothing flows before. `onError` also when the connection is lost. */
+  start(sink: BodySink): void
+  resume(): void
+  /** False asks to wait for `onDrain`. The chunk is the tunnel's to keep. */
+  write(chunk: Uint8Array): boolean
+  /** Nothing more will be written; what the other side sends still arrives. */
+  end(): void
+  /** Cuts both ways; nobody is told anything any more. */
+  abort(): void
+  /** Set by who writes. */
+  onDrain: (() => void) | null
+}
+
 export interface AnswerHead {
   readonly status: number
   readonly headers: ReadonlyHeaderList
@@ -62,6 +77,8 @@ export interface Exchange {
   readonly headers: HeaderList
   /** Null when the request has no body. */
   readonly body: BodySource | null
+  /** The protocol that the client asks to go on with, as received; null when it does not. */
+  readonly upgrade: string | null
 
   /** An informational answer (1xx but not 101). */
   sendInformation(status: number, headers: ReadonlyHeaderList): void
@@ -69,6 +86,12 @@ export interface Exchange {
   /** False asks to wait for `onDrain`. */
   write(chunk: Uint8Array): boolean
   end(chunk?: Uint8Array, trailers?: ReadonlyHeaderList | null): void
+  /**
+   * Answers 101 instead of `sendHead` and hands the connection over. `Connection` is added, and
+   * `Upgrade` (the one asked for) when the headers have none. Throws when `upgrade` is null. The
+   * observer is told of the finish, when both ways of the tunnel are over, or of the cancel.
+   */
+  switchProtocols(head: AnswerHead): Tunnel
   /** Cuts the answer short, so that the client can tell that it is not whole. */
   abort(reason: CancelReason): void
   /** True once the client is gone or the answer was aborted. */
@@ -114,6 +137,8 @@ export interface UpstreamRequest {
   /** Complete, `Host` included, hop-by-hop and framing headers excluded. */
   readonly headers: ReadonlyHeaderList
   readonly body: BodySource | null
+  /** Sent as `Connection: Upgrade` and `Upgrade`; null asks for none. */
+  readonly upgrade: string | null
   readonly timeouts: SendTimeouts
   onInformation(status: number, headers: ReadonlyHeaderList): void
 }
@@ -123,6 +148,8 @@ export interface UpstreamAnswer {
   readonly status: number
   readonly headers: HeaderList
   readonly body: BodySource
+  /** Not null exactly when the status is 101: the upstream agreed to the upgrade. */
+  readonly tunnel: Tunnel | null
 }
 
 /** Where a try failed: decides the error row, the passive health check and whether to try again. */

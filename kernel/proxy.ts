@@ -139,6 +139,7 @@ function toUpstreamRequest(
     path: matched.upstreamPath + (ctx.serviceQuery ?? ctx.query),
     headers,
     body: exchange.body,
+    upgrade: null,
     timeouts: {
       connectMs: service.connect_timeout,
       writeMs: service.write_timeout,

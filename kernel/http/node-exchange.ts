@@ -25,6 +25,8 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
   readonly authority: string | null
   readonly headers: HeaderList
   readonly body: NodeRequestBody | null
+  /** Not offered here. */
+  readonly upgrade = null
   observer: ExchangeObserver | null = null
   cancelled = false
   headSent = false
@@ -104,6 +106,10 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
     this.#bytesLeft = this.#framing === 'length' ? head.bodyLength : 0
     // Usually the body or the end follows at once and shares a packet with the head.
     if (this.#framing !== 'none' && head.bodyLength !== 0) process.nextTick(flushHead, this)
+  }
+
+  switchProtocols(): never {
+    throw new Error('this listener offers no upgrades')
   }
 
   write(chunk: Uint8Array): boolean {

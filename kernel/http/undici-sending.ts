@@ -112,7 +112,7 @@ export class UndiciSending implements Sending, BodySource, Progress, Dispatcher.
     }
     this.headArrived = true
     this.length = toBodyLength(this.#request.method, status, headers)
-    this.#resolve({ status, headers, body: this })
+    this.#resolve({ status, headers, body: this, tunnel: null })
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {

@@ -66,6 +66,7 @@ export class Relay implements ExchangeObserver, BodySink {
       path: exchange.target,
       headers: withoutHopByHop(exchange.headers),
       body: exchange.body,
+      upgrade: null,
       timeouts: route.timeouts,
       onInformation: (status, headers) => exchange.sendInformation(status, headers),
     })
