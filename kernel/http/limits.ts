@@ -59,6 +59,26 @@ export const HTTP_LIMIT_ROWS = {
     default: 64 * 1024,
     reason: 'one read of a socket, held while the head of the answer is being dealt with',
   },
+  chunkExtensionBytesMax: {
+    default: 1_024,
+    reason: 'a chunk; signatures of chunks take a hundred bytes, and nobody reads the rest',
+  },
+  upstreamConnectionsMax: {
+    default: 2_048,
+    reason: 'a target; more in flight at once is an upstream that has stopped keeping up',
+  },
+  upstreamQueueMax: {
+    default: 1_024,
+    reason: 'requests that wait for a connection to one target; a longer queue only adds delay',
+  },
+  upstreamQueueMs: {
+    default: 5_000,
+    reason: 'who waited longer than this has a client that is about to give up',
+  },
+  informationalAnswersMax: {
+    default: 16,
+    reason: 'before one answer; early hints come in a few, a flood holds a connection for nothing',
+  },
 } as const satisfies Record<string, { default: number; reason: string }>
 
 export type HttpLimits = { readonly [name in keyof typeof HTTP_LIMIT_ROWS]: number }
