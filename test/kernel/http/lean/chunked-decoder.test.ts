@@ -136,7 +136,7 @@ describe('the decoder of chunked bodies', () => {
 function decode(parts: readonly string[]) {
   const decoder = new ChunkedDecoder(LIMITS)
   let body = ''
-  let rest
+  let rest = ''
   for (const part of parts) {
     const bytes = Buffer.from(part, 'latin1')
     const at = decoder.decode(bytes, 0, (piece) => {
