@@ -79,6 +79,22 @@ export const HTTP_LIMIT_ROWS = {
     default: 16,
     reason: 'before one answer; early hints come in a few, a flood holds a connection for nothing',
   },
+  bodyBytesMax: {
+    default: Number.MAX_SAFE_INTEGER,
+    reason: 'of a request; as good as none: what is too much is for a route to say',
+  },
+  requestsPerConnectionMax: {
+    default: 100_000,
+    reason: 'a connection that lives for ever would never move to a worker that is new',
+  },
+  connectionsMax: {
+    default: 65_536,
+    reason: 'a worker; 20 KB each, so that what a flood of them costs is known',
+  },
+  clientConnectionsMax: {
+    default: 16_384,
+    reason: 'an address and worker; high, since a load balancer in front of us is one address',
+  },
 } as const satisfies Record<string, { default: number; reason: string }>
 
 export type HttpLimits = { readonly [name in keyof typeof HTTP_LIMIT_ROWS]: number }

@@ -58,8 +58,16 @@ export function badName(name: string): TypeError {
  * does not belong into a head: a value with a line break would be a header, or a message, of its own.
  */
 export function toHeadBytes(head: string, lines: number, body: Uint8Array | null): Buffer {
+  if (body === null) return toHeadWithRoom(head, lines, 0)
+  const bytes = toHeadWithRoom(head, lines, body.length)
+  bytes.set(body, head.length)
+  return bytes
+}
+
+/** The same with `room` bytes behind the head that are still to be written. */
+export function toHeadWithRoom(head: string, lines: number, room: number): Buffer {
   if (NOT_LATIN1.test(head)) throw badValue()
-  const bytes = Buffer.allocUnsafe(head.length + (body === null ? 0 : body.length))
+  const bytes = Buffer.allocUnsafe(head.length + room)
   bytes.write(head, 0, head.length, 'latin1')
   let left = lines * 2
   for (let i = 0; i < head.length; i++) {
@@ -68,7 +76,6 @@ export function toHeadBytes(head: string, lines: number, body: Uint8Array | null
     if ((byte !== 13 && byte !== 10) || --left < 0) throw badValue()
   }
   if (left !== 0) throw badValue()
-  if (body !== null) bytes.set(body, head.length)
   return bytes
 }
 

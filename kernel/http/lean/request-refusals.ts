@@ -35,4 +35,5 @@ export const REQUEST_REFUSALS = {
   body: new Refused(400, 'the body is not what its framing says'),
   bodyBytes: new Refused(413, 'the body is over bodyBytesMax'),
   connections: new Refused(503, 'the client address has clientConnectionsMax connections'),
+  allConnections: new Refused(503, 'the worker has connectionsMax connections'),
 } as const

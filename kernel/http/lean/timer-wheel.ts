@@ -36,7 +36,6 @@ export class TimerWheel {
       this.#unlink(entry)
     }
     this.#link(entry, dueTick)
-    this.#armed++
     if (this.#interval === null) {
       this.#interval = setInterval(this.#onTick, this.#tickMs)
       this.#interval.unref()
@@ -58,23 +57,12 @@ export class TimerWheel {
   #tick(): void {
     const now = ++this.#now
     const head = this.#slots[now & MASK]!
-    // The entries are taken out first: what fires may arm and disarm as it likes.
-    let entry = head.next!
-    while (entry !== head) {
-      const next = entry.next!
-      if (entry.slotTick <= now && entry.dueTick <= now) {
-        this.#unlink(entry)
-        entry.onTimeout()
-        // `next` may be gone by now; the slot begins with what is left of it.
-        entry = head.next!
-        continue
-      }
-      if (entry.slotTick <= now) {
-        this.#unlink(entry)
-        this.#link(entry, entry.dueTick)
-        this.#armed++
-      }
-      entry = next
+    // Each one leaves the slot: nothing is ever put into the slot of the present tick. What fires may
+    // arm and disarm as it likes.
+    for (let entry = head.next!; entry !== head; entry = head.next!) {
+      this.#unlink(entry)
+      if (entry.dueTick <= now) entry.onTimeout()
+      else this.#link(entry, entry.dueTick)
     }
     if (this.#armed === 0 && this.#interval !== null) {
       clearInterval(this.#interval)
@@ -91,6 +79,7 @@ export class TimerWheel {
     entry.next = head
     head.previous!.next = entry
     head.previous = entry
+    this.#armed++
   }
 
   #unlink(entry: TimerEntry): void {
