@@ -1,0 +1,108 @@
+import type { SendTarget, Sending, UpstreamRequest, UpstreamSender } from '../../exchange.ts'
+import { UpstreamFailure } from '../../exchange.ts'
+import type { HttpLimits } from '../limits.ts'
+import { LeanSending } from './lean-sending.ts'
+import { toSentHead } from './sent-head.ts'
+import { TimerWheel } from './timer-wheel.ts'
+import { type PoolStats, type PoolTools, UpstreamPool } from './upstream-pool.ts'
+
+/**
+ * A sender over node:net and node:tls: HTTP/1.1 with one request at a time on a connection, and
+ * connections kept for a target. Without a wheel it has one of its own.
+ */
+export function createLeanSender(options: { limits: HttpLimits; wheel?: TimerWheel }): LeanSender {
+  return new LeanSender(options.limits, options.wheel ?? null)
+}
+
+export class LeanSender implements UpstreamSender {
+  readonly #tools: PoolTools
+  readonly #ownWheel: TimerWheel | null
+  readonly #pools = new Map<string, UpstreamPool>()
+  /** Most requests go where the one before went. */
+  #last: UpstreamPool | null = null
+  #uses = 0
+  #closed = false
+
+  constructor(limits: HttpLimits, wheel: TimerWheel | null) {
+    this.#ownWheel = wheel === null ? new TimerWheel() : null
+    this.#tools = {
+      limits,
+      wheel: wheel ?? this.#ownWheel!,
+      readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
+    }
+  }
+
+  /**
+   * `answer` rejects with a `TypeError` when the request cannot be sent because of what it is: a
+   * broken path or header.
+   */
+  send(request: UpstreamRequest): Sending {
+    if (request.body?.started === true) {
+      throw new Error('a request body that began to flow cannot be sent again')
+    }
+    const { answerBacklogBytesMax } = this.#tools.limits
+    let sending: LeanSending
+    try {
+      sending = new LeanSending(request, toSentHead(request), answerBacklogBytesMax)
+    } catch (error) {
+      return new LeanSending(request, NO_HEAD, answerBacklogBytesMax).refuse(error as Error)
+    }
+    if (this.#closed) {
+      return sending.refuse(new UpstreamFailure('closed', 'the sender was closed', false))
+    }
+    const pool = this.#poolOf(request.target)
+    pool.usedAt = ++this.#uses
+    pool.send(sending)
+    return sending
+  }
+
+  /** How the pools stand, for metrics and tests. */
+  stats(): PoolStats[] {
+    return [...this.#pools.values()].map((pool) => pool.stats)
+  }
+
+  /** What is under way fails. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const pool of this.#pools.values()) pool.destroy()
+    this.#pools.clear()
+    this.#last = null
+    this.#ownWheel?.close()
+  }
+
+  #poolOf(target: SendTarget): UpstreamPool {
+    const last = this.#last
+    if (last !== null && isSame(last.target, target)) return last
+    const { hostname, port, tlsName } = target
+    const key = `${hostname} ${port} ${tlsName ?? ''}`
+    this.#last = this.#pools.get(key) ?? this.#addPool(key, target)
+    return this.#last
+  }
+
+  #addPool(key: string, target: SendTarget): UpstreamPool {
+    if (this.#pools.size >= this.#tools.limits.upstreamPoolsMax) this.#dropOldestPool()
+    const { scheme, hostname, port, tlsName } = target
+    const pool = new UpstreamPool({ scheme, hostname, port, tlsName }, this.#tools)
+    this.#pools.set(key, pool)
+    return pool
+  }
+
+  /** Its requests are finished, its idle connections closed. */
+  #dropOldestPool(): void {
+    let oldest: [string, UpstreamPool] | null = null
+    for (const entry of this.#pools) {
+      if (oldest === null || entry[1].usedAt < oldest[1].usedAt) oldest = entry
+    }
+    if (oldest === null) return
+    this.#pools.delete(oldest[0])
+    oldest[1].retire()
+  }
+}
+
+function isSame(one: SendTarget, other: SendTarget): boolean {
+  return one.port === other.port && one.hostname === other.hostname && one.tlsName === other.tlsName
+}
+
+const NO_HEAD = Buffer.alloc(0)
+/** One read takes what a fast upstream has ready. */
+const READ_BYTES = 64 * 1024

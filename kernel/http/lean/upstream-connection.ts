@@ -1,0 +1,337 @@
+import type { Socket } from 'node:net'
+import type { HeaderList } from '@sallyport/sdk'
+import { type SendTarget, UpstreamFailure, type UpstreamFailureKind } from '../../exchange.ts'
+import type { HttpLimits } from '../limits.ts'
+import type { ReceivedHead } from './answer-head.ts'
+import { AnswerReader, type AnswerReaderOwner } from './answer-reader.ts'
+import type { LeanSending } from './lean-sending.ts'
+import { RequestWriter, type RequestWriterOwner } from './request-writer.ts'
+import { SocketTunnel } from './socket-tunnel.ts'
+import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
+import { openUpstreamSocket, type SocketNeeds, toConnectFailure } from './upstream-socket.ts'
+
+/** What the connections of a target have in common, and whom they tell how they fare. */
+export interface ConnectionOwner extends SocketNeeds {
+  readonly target: SendTarget
+  readonly limits: HttpLimits
+  readonly wheel: TimerWheel
+  /** It has served its request and may serve another. */
+  onFree(connection: UpstreamConnection): void
+  /** It is gone; told once. */
+  onGone(connection: UpstreamConnection): void
+  /** The request is to be sent again, on a new connection. */
+  onRetry(sending: LeanSending): void
+}
+
+/**
+ * One connection to an upstream: sends one request after the other and reads their answers. What
+ * arrives unasked for, and whatever is not an answer, ends it.
+ */
+export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner {
+  /** How long it may be idle, by what the upstream said last. */
+  idleMs = 0
+
+  readonly #owner: ConnectionOwner
+  readonly #socket: Socket
+  readonly #reader: AnswerReader
+  readonly #timer = new TimerEntry(() => this.#onTimeout())
+  #timing: Timing = 'connect'
+  #sending: LeanSending | null
+  /** As long as the body of the request is on its way. */
+  #writer: RequestWriter | null = null
+  #tunnel: SocketTunnel | null = null
+  #requests = 0
+  /** Whether anything arrived of the answer that is being waited for. */
+  #answered = false
+  /** Whether writing failed before a byte was taken. */
+  #nothingSent = false
+  #keepAlive = false
+  #paused = false
+  #gone = false
+
+  /** Connects, within the time that the request allows, and sends it. */
+  constructor(owner: ConnectionOwner, sending: LeanSending) {
+    this.#owner = owner
+    this.#sending = sending
+    this.#reader = new AnswerReader(this, owner.limits)
+    sending.connection = this
+    this.#socket = openUpstreamSocket(owner.target, owner, {
+      onConnected: () => this.#begin(),
+      onRead: (bytes, buffer) => this.#onRead(bytes, buffer),
+      onDrain: () => this.#onDrain(),
+      onEnd: () => this.#onEnd(),
+      onLost: (error, connected) => this.#onLost(error, connected),
+    })
+    this.#arm('connect', sending.request.timeouts.connectMs)
+  }
+
+  /** Sends a request on a connection that is free. */
+  send(sending: LeanSending): void {
+    this.#sending = sending
+    sending.connection = this
+    this.#begin()
+  }
+
+  /** It is free and waits for the next request. */
+  rest(): void {
+    this.#arm('idle', this.idleMs)
+  }
+
+  /** Ends it; who waits for an answer is told nothing. */
+  close(): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.#sending = null
+    this.#reader.stop()
+    this.#owner.wheel.disarm(this.#timer)
+    const writer = this.#writer
+    this.#writer = null
+    this.#socket.destroy()
+    this.#owner.onGone(this)
+    writer?.stop()
+  }
+
+  /** Ends it with what is under way on it. */
+  fail(failure: Error): void {
+    const sending = this.#sending
+    this.close()
+    this.#tunnel?.lost(failure)
+    sending?.onFailure(failure)
+  }
+
+  /** Ends it with what is under way on it, for a reason of ours. */
+  abandon(message: string): void {
+    this.fail(new UpstreamFailure('closed', message, this.#sending?.sent === true))
+  }
+
+  pauseReading(): void {
+    if (this.#paused || this.#gone) return
+    this.#paused = true
+    // Who does not read cannot tell how long the other side is silent.
+    if (this.#timing === 'read') this.#owner.wheel.disarm(this.#timer)
+    this.#socket.pause()
+  }
+
+  resumeReading(): void {
+    if (!this.#paused || this.#gone) return
+    this.#paused = false
+    this.#armRead()
+    this.#socket.resume()
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.#sending!.sent = true
+    return this.#socket.write(bytes)
+  }
+
+  cork(): void {
+    this.#socket.cork()
+  }
+
+  uncork(): void {
+    this.#socket.uncork()
+  }
+
+  onRequestWait(): void {
+    this.#arm('write', this.#sending!.request.timeouts.writeMs)
+  }
+
+  onRequestEnd(): void {
+    // While the last bytes wait to be taken, the time for writing goes on.
+    if (this.#writer!.waiting) return
+    this.#writer = null
+    this.#armRead()
+  }
+
+  onRequestFail(error: Error): void {
+    const failure = new UpstreamFailure('request-body', error.message, this.#sending!.sent)
+    failure.cause = error
+    this.fail(failure)
+  }
+
+  onInformation(head: ReceivedHead): void {
+    this.#sending!.request.onInformation(head.status, head.headers)
+  }
+
+  onAnswerHead(head: ReceivedHead): void {
+    this.#keepAlive = head.keepAlive
+    this.idleMs = this.#owner.limits.upstreamIdleMs
+    if (head.keepAliveMs !== -1) {
+      this.idleMs = Math.min(this.idleMs, head.keepAliveMs - KEEP_ALIVE_MARGIN_MS)
+      if (this.idleMs <= 0) this.#keepAlive = false
+    }
+    this.#sending!.onHead(head, null)
+  }
+
+  onAnswerPiece(piece: Buffer): void {
+    this.#sending!.onPiece(piece)
+  }
+
+  onAnswerEnd(more: boolean, trailers: HeaderList | null): void {
+    const sending = this.#sending!
+    sending.connection = null
+    this.#sending = null
+    if (more || !this.#keepAlive || this.#writer !== null || this.#paused) this.close()
+    else this.#owner.onFree(this)
+    sending.onComplete(trailers)
+  }
+
+  onSwitch(head: ReceivedHead, early: Buffer): void {
+    const sending = this.#sending!
+    if (!head.agreesTo(sending.request.upgrade) || this.#writer !== null) {
+      this.onBadAnswer('an upgrade nobody asked for')
+      return
+    }
+    this.#owner.wheel.disarm(this.#timer)
+    this.#tunnel = new SocketTunnel(this.#socket)
+    if (early.length > 0) this.#tunnel.receive(early)
+    sending.connection = null
+    this.#sending = null
+    sending.onHead(head, this.#tunnel)
+    sending.onComplete(null)
+  }
+
+  onBadAnswer(problem: string): void {
+    this.fail(new UpstreamFailure('bad-answer', problem, true))
+  }
+
+  #begin(): void {
+    const sending = this.#sending
+    if (sending === null) return
+    const { body, method } = sending.request
+    this.#requests++
+    this.#answered = false
+    this.#reader.begin(method)
+    if (body !== null) {
+      this.#timing = 'write'
+      this.#owner.wheel.disarm(this.#timer)
+      this.#writer = new RequestWriter(body, this)
+      this.#writer.start(sending.head)
+      return
+    }
+    this.#armRead()
+    this.write(sending.head)
+    // What fails at once was taken by nobody; the error itself is told later.
+    if (this.#socket.errored !== null) this.#nothingSent = true
+  }
+
+  #onDrain(): void {
+    this.#tunnel?.drained()
+    const writer = this.#writer
+    if (writer === null || !writer.waiting) return
+    this.#owner.wheel.disarm(this.#timer)
+    if (writer.over) {
+      this.#writer = null
+      this.#armRead()
+    } else {
+      writer.resume()
+    }
+  }
+
+  /** The callback of the socket; false stops reading. */
+  #onRead(bytes: number, buffer: Buffer): boolean {
+    if (this.#tunnel !== null) {
+      this.#tunnel.receive(Buffer.from(buffer.subarray(0, bytes)))
+      return true
+    }
+    if (this.#sending === null) {
+      // An answer that nobody asked for.
+      this.close()
+      return false
+    }
+    this.#answered = true
+    this.#armRead()
+    this.#reader.read(buffer, bytes)
+    return !this.#paused && !this.#gone
+  }
+
+  #onEnd(): void {
+    if (this.#gone || this.#requests === 0) return
+    if (this.#tunnel !== null) this.#tunnel.receiveEnd()
+    else if (this.#reader.readEnd()) this.onAnswerEnd(false, null)
+    else this.#onCut('the upstream closed the connection', true)
+  }
+
+  #onLost(error: Error, connected: boolean): void {
+    if (this.#gone) return
+    if (this.#requests > 0) {
+      this.#onCut(error.message, false)
+      return
+    }
+    this.#owner.session = null
+    this.fail(toConnectFailure(error, connected, this.#owner.target))
+  }
+
+  /** `orderly`: the other side said that it will send nothing more. */
+  #onCut(message: string, orderly: boolean): void {
+    const sending = this.#sending
+    if (sending === null || !this.#mayRetry(sending, orderly)) {
+      const sent = sending !== null && sending.sent && !this.#nothingSent
+      this.fail(new UpstreamFailure('closed', message, sent))
+      return
+    }
+    this.close()
+    sending.sent = false
+    this.#owner.onRetry(sending)
+  }
+
+  /**
+   * A kept connection may be closed by the upstream while a request is on its way to it. The request
+   * is sent again, on a new connection, when nobody took a byte of it, or when the end was an orderly
+   * one and the method is one that may be processed twice.
+   */
+  #mayRetry({ request: { body, method } }: LeanSending, orderly: boolean): boolean {
+    if (this.#requests < 2 || this.#answered) return false
+    if (body !== null && body.started) return false
+    return this.#nothingSent || (orderly && IDEMPOTENT.has(method))
+  }
+
+  /** Begins the time for the next read anew, unless the request is not out yet. */
+  #armRead(): void {
+    if (this.#sending !== null && this.#writer === null && !this.#paused) {
+      this.#arm('read', this.#sending.request.timeouts.readMs)
+    }
+  }
+
+  #arm(timing: Timing, delayMs: number): void {
+    this.#timing = timing
+    this.#owner.wheel.arm(this.#timer, delayMs)
+  }
+
+  #onTimeout(): void {
+    if (this.#sending === null) {
+      this.close()
+      return
+    }
+    const { connectMs, writeMs, readMs } = this.#sending.request.timeouts
+    if (this.#timing === 'connect') {
+      this.#failInTime('connect-timeout', `no connection in ${connectMs} ms`)
+    } else if (this.#timing === 'read') {
+      this.#failInTime('read-timeout', `the upstream said nothing for ${readMs} ms`)
+    } else if (this.#reader.inHead) {
+      this.#failInTime('write-timeout', `the upstream took nothing for ${writeMs} ms`)
+    } else {
+      this.#giveUpWriting()
+    }
+  }
+
+  #failInTime(kind: UpstreamFailureKind, message: string): void {
+    this.fail(new UpstreamFailure(kind, message, this.#sending!.sent))
+  }
+
+  /** The upstream is answering and does not want the rest of the request. */
+  #giveUpWriting(): void {
+    const writer = this.#writer
+    this.#writer = null
+    this.#keepAlive = false
+    this.#armRead()
+    writer?.stop()
+  }
+}
+
+type Timing = 'connect' | 'write' | 'read' | 'idle'
+
+/** The upstream counts from when it sent its answer, and the next request needs time to arrive. */
+const KEEP_ALIVE_MARGIN_MS = 1_000
+/** Methods that may be processed twice (RFC 9110, 9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
