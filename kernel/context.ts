@@ -4,7 +4,7 @@ import type { Chain } from './chain.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import type { ConsumerRecord } from './directory.ts'
 import { type ErrorCode, errorHeaders, ERRORS, formatError } from './errors.ts'
-import type { CancelReason, Exchange, ExchangeObserver, Sending } from './exchange.ts'
+import type { CancelReason, Exchange, ExchangeObserver, Sending, Tunnel } from './exchange.ts'
 import type { Trace } from './trace.ts'
 import type { MatchedRoute } from './matched-route.ts'
 import type { PickedTarget } from './balancer/balancer.ts'
@@ -52,6 +52,8 @@ export class RequestContext implements ExchangeObserver {
   target: PickedTarget | null = null
   readonly tries: Try[] = []
   sending: Sending | null = null
+  /** The upstream's side after it agreed to an upgrade; null unless the answer is its 101. */
+  upstreamTunnel: Tunnel | null = null
 
   /** Null until somebody has answered: an upstream, a plugin or the kernel. */
   answer: Answer | null = null
@@ -117,6 +119,8 @@ export class RequestContext implements ExchangeObserver {
 
   /** Frees the upstream connection of an answer that is not going to be sent. */
   discardBody(reason: CancelReason): void {
+    this.upstreamTunnel?.abort()
+    this.upstreamTunnel = null
     const body = this.answer?.body
     if (body !== null && body !== undefined && !(body instanceof Uint8Array)) body.cancel(reason)
   }

@@ -1,4 +1,4 @@
-import { setHeader } from '@sallyport/sdk'
+import { getHeader, setHeader } from '@sallyport/sdk'
 import type { TargetAddress } from './balancer/balancer.ts'
 import type { ServiceUpstream } from './balancer/upstreams.ts'
 import type { Service } from './config/entities.ts'
@@ -78,10 +78,16 @@ async function sendOnce(
   ctx.trace?.onTryStart(target)
   try {
     ctx.sending = sender.send(request)
-    const { status, headers, body } = await ctx.sending.answer
+    const { status, headers, body, tunnel } = await ctx.sending.answer
     ctx.serviceStatus = status
     ctx.serviceHeadersReceived = headers
-    ctx.setAnswer({ source: 'service', status, headers: toClientHeaders(headers), body })
+    const sent = toClientHeaders(headers)
+    if (tunnel !== null) {
+      const protocol = getHeader(headers, 'upgrade')
+      if (protocol !== null) sent.push('Upgrade', protocol)
+      ctx.upstreamTunnel = tunnel
+    }
+    ctx.setAnswer({ source: 'service', status, headers: sent, body: tunnel === null ? body : null })
     return null
   } catch (error) {
     const failure =
@@ -139,7 +145,7 @@ function toUpstreamRequest(
     path: matched.upstreamPath + (ctx.serviceQuery ?? ctx.query),
     headers,
     body: exchange.body,
-    upgrade: null,
+    upgrade: toOfferedUpgrade(exchange.upgrade),
     timeouts: {
       connectMs: service.connect_timeout,
       writeMs: service.write_timeout,
@@ -147,6 +153,14 @@ function toUpstreamRequest(
     },
     onInformation: (status, list) => exchange.sendInformation(status, toClientHeaders(list)),
   }
+}
+
+/**
+ * Only WebSocket: whoever can talk the upstream into another protocol (h2c above all) has a tunnel in
+ * which requests pass that no plugin sees.
+ */
+function toOfferedUpgrade(upgrade: string | null): string | null {
+  return upgrade !== null && upgrade.toLowerCase() === 'websocket' ? 'websocket' : null
 }
 
 /** The client's own Host when the route preserves it, else the upstream's, else the target's. */

@@ -4,6 +4,7 @@ import type { RequestContext } from './context.ts'
 import { addVia } from './forwarded-headers.ts'
 import type { ProxyTools } from './proxy.ts'
 import { runPhase } from './run-phase.ts'
+import { runTunnel } from './tunnel.ts'
 
 /** Statuses that never have a body (RFC 9110, 6.4.1). */
 const BODILESS = new Set([204, 205, 304])
@@ -27,6 +28,14 @@ export async function sendAnswer(ctx: RequestContext, tools: ProxyTools): Promis
   const filtered = runPhase(ctx, 'headerFilter', tools.environment)
   if (filtered !== undefined) await filtered
   if (exchange.cancelled) return ctx.discardBody('client-aborted')
+  if (ctx.upstreamTunnel !== null) {
+    if (ctx.answer!.status === 101) {
+      addGatewayHeaders(ctx, ctx.answer!, tools)
+      return runTunnel(ctx, ctx.upstreamTunnel)
+    }
+    // A plugin has made another answer of it.
+    ctx.upstreamTunnel.abort()
+  }
 
   const answer = ctx.answer!
   addGatewayHeaders(ctx, answer, tools)

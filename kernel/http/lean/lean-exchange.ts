@@ -10,7 +10,7 @@ import { type AnswerFraming, toAnswerFraming, toTrailers } from '../answer-heade
 import { writeAnswerHead, writeInformation } from './answer-writer.ts'
 import { toChunkHead } from './chunked-decoder.ts'
 import { appendHeaderLines, toHeadBytes, toHeadWithRoom } from './header-lines.ts'
-import { isBestLeft, type LeanConnection } from './lean-connection.ts'
+import type { LeanConnection } from './lean-connection.ts'
 import { LeanRequestBody, type RequestBodyOwner } from './lean-request-body.ts'
 import type { OutputBuffer } from './output-buffer.ts'
 import type { RequestHead } from './request-head.ts'
@@ -214,8 +214,8 @@ export class LeanExchange implements Exchange, RequestBodyOwner {
     const { body, connection } = this
     if (!this.#keepAlive) return true
     const unread = body !== null && (!body.started || body.cancelled)
-    if (unread && isBestLeft(body, this, connection.state.limits)) return true
-    return connection.mustClose && !connection.hasNext
+    if (unread && body.isBestLeft(this.awaitsContinue)) return true
+    return connection.endsWithAnswer
   }
 
   /** Bytes over the announced length would be taken for the next answer: a bug of the caller. */

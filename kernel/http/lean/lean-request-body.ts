@@ -27,7 +27,7 @@ export class LeanRequestBody implements BodySource {
 
   readonly #owner: RequestBodyOwner
   readonly #decoder: ChunkedDecoder | null
-  readonly #bytesMax: number
+  readonly #limits: HttpLimits
   #sink: BodySink | null = null
   #paused = false
   #received = 0
@@ -37,14 +37,15 @@ export class LeanRequestBody implements BodySource {
   constructor(length: number, limits: HttpLimits, owner: RequestBodyOwner) {
     this.length = length
     this.#owner = owner
-    this.#bytesMax = limits.bodyBytesMax
+    this.#limits = limits
     this.#decoder = length === -1 ? new ChunkedDecoder(limits) : null
   }
 
-  /** Bytes that may still arrive; Infinity when the client did not say. */
-  get left(): number {
-    if (this.complete) return 0
-    return this.length === -1 ? Infinity : this.length - this.#received
+  /** Whether the connection is better closed than the rest of the body read away. */
+  isBestLeft(clientAwaitsContinue: boolean): boolean {
+    if (this.complete) return false
+    const left = this.length === -1 ? Infinity : this.length - this.#received
+    return clientAwaitsContinue || this.failed || left > this.#limits.unreadBodyBytesMax
   }
 
   /** Whether it is known that the rest will not arrive. */
@@ -63,7 +64,7 @@ export class LeanRequestBody implements BodySource {
   }
 
   get tooLarge(): boolean {
-    return this.#received > this.#bytesMax
+    return this.#received > this.#limits.bodyBytesMax
   }
 
   start(sink: BodySink): void {
