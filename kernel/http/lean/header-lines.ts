@@ -26,7 +26,10 @@ export function parseHeaderLines(
     const value = trimmed(text, colon + 1, lineEnd)
     if (list.push(name.name, value) > partsMax) return HEADER_PROBLEMS.count
     if (name.kind !== HEADER_KIND.other) {
-      const problem = facts.note(name.kind, value)
+      const problem =
+        name.kind === HEADER_KIND.transferEncoding && hasTab(text, colon, lineEnd)
+          ? HEADER_PROBLEMS.coding
+          : facts.note(name.kind, value)
       if (problem !== null) return problem
     }
     at = lineEnd + 2
@@ -121,6 +124,10 @@ export class FramingFacts {
       case HEADER_KIND.connection:
         this.#noteConnection(value)
         return null
+      case HEADER_KIND.proxyConnection:
+        // Who takes us for a proxy of old means this connection by it.
+        if (/(?:^|[,\s])close(?:$|[,\s])/i.test(value)) this.close = true
+        return null
       case HEADER_KIND.upgrade:
         this.upgrade = this.upgrade === null ? value : `${this.upgrade}, ${value}`
         return null
@@ -191,6 +198,11 @@ export const HEADER_PROBLEMS = {
   codingOrder: new HeaderProblem(400, 'a Transfer-Encoding after chunked'),
   coding: new HeaderProblem(501, 'a Transfer-Encoding other than chunked'),
 } as const
+
+/** Readers differ about tabs around a transfer coding, so that smugglers put them there. */
+function hasTab(text: string, from: number, to: number): boolean {
+  return text.slice(from, to).includes('\t')
+}
 
 /** The value between two indexes without the spaces and tabs around it. */
 function trimmed(text: string, from: number, to: number): string {

@@ -103,6 +103,7 @@ function checkTarget(limits: HttpLimits): Refused | null {
     if (target.includes('#')) return REFUSALS.fragment
     if (/[\t ]/.test(target)) return REFUSALS.space
     if (BAD_PERCENT.test(target)) return REFUSALS.percent
+    if (NOT_ASCII.test(target)) return REFUSALS.notAscii
   }
   if (target.charCodeAt(0) === SLASH) return null
   if (target === '*') return method === 'OPTIONS' ? null : REFUSALS.asterisk
@@ -150,9 +151,10 @@ const COMMON_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS
 const SCHEME = 'http://'
 /** `uri-host [ ":" port ]` of RFC 3986, and `_`, which hostnames in clusters have. */
 const AUTHORITY = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{1,5})?$/i
-const SPECIAL = /[\t #%]/
+const SPECIAL = /[\t #%\x80-\xff]/
 /** In the path; a query is the application's own and is kept as it came. */
 const BAD_PERCENT = /^[^?]*%(?![0-9a-f]{2})/i
+const NOT_ASCII = /[\x80-\xff]/
 const SLASH = 47
 const ZERO = 48
 const ONE = 49

@@ -20,6 +20,7 @@ export const REQUEST_REFUSALS = {
   target: new Refused(414, 'the request target is over targetBytesMax'),
   space: new Refused(400, 'a space in the request target'),
   percent: new Refused(400, 'a percent sign without two hexadecimal digits in the path'),
+  notAscii: new Refused(400, 'a byte over 127 in the request target'),
   fragment: new Refused(400, 'a fragment in the request target'),
   asterisk: new Refused(400, 'the target * with a method other than OPTIONS'),
   form: new Refused(400, 'the request target is neither a path nor a URL of our scheme'),
