@@ -13,7 +13,10 @@ export interface WatchOptions {
   /** Quiet time after a notification before the file is read. */
   readonly debounceMs?: number
   readonly pollMs?: number
-  /** What the caller has read already, so that a change since then is noticed. */
+  /**
+   * What the caller has read already, so that a change since then is noticed. Without it the first
+   * content is reported as well.
+   */
   readonly initialText?: string
 }
 
@@ -68,8 +71,6 @@ class WatchedFile implements FileWatch {
   #watcher: FSWatcher | null = null
   #timer: NodeJS.Timeout | null = null
   #hash: string | null
-  /** Without a text to compare with, the first one that is read at once is what the caller has. */
-  #isBaselineOpen: boolean
   /** Of the file when it was read last; while it is the same, nobody has to read it again. */
   #signature: string | null = null
   #isChecking = false
@@ -81,7 +82,6 @@ class WatchedFile implements FileWatch {
     this.#onChange = onChange
     this.#debounceMs = options.debounceMs ?? debounceMsDefault
     this.#hash = options.initialText === undefined ? null : hashOf(options.initialText)
-    this.#isBaselineOpen = options.initialText === undefined
     this.#poll = setInterval(() => {
       this.#watchFolder()
       void this.#check()
@@ -145,13 +145,10 @@ class WatchedFile implements FileWatch {
       }
       this.#signature = before
       const hash = hashOf(text)
-      const isBaseline = this.#isBaselineOpen
-      this.#isBaselineOpen = false
       if (hash === this.#hash) return null
       this.#hash = hash
-      return isBaseline ? null : text
+      return text
     } catch {
-      this.#isBaselineOpen = false
       this.#signature = null
       return null
     }
