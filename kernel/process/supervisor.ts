@@ -210,7 +210,7 @@ export class Supervisor {
 
   #onServing(worker: WorkerProcess): void {
     this.#options.log.info(
-      { worker: worker.place, pid: worker.pid, version: worker.version },
+      { worker: worker.place, workerPid: worker.pid, version: worker.version },
       'a worker serves',
     )
     // The snapshot may have changed while the first one was on its way.
@@ -231,7 +231,7 @@ export class Supervisor {
     const delayMs = backOffMs(place.failures, timings)
     place.failures += 1
     log.error(
-      { worker: worker.place, pid: worker.pid, reason, delayMs },
+      { worker: worker.place, workerPid: worker.pid, reason, delayMs },
       'a worker is lost and is replaced',
     )
     const replace = () => {

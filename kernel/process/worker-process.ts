@@ -149,7 +149,7 @@ export class WorkerProcess {
       // Pings and counts of other workers get their turn between two parts.
       await nextTurn()
     }
-    return await outcome
+    return outcome
   }
 
   #onMessage(message: MessageToPrimary): void {

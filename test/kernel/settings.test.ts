@@ -203,9 +203,8 @@ describe('a bad setting is refused', () => {
 })
 
 test('every default in the table is a value that the table accepts', () => {
-  for (const row of Object.values(SETTINGS)) {
-    if (row.default !== null) expect(() => row.form(row.default!, folder)).not.toThrow()
-  }
+  const defaults = Object.values(SETTINGS).filter((row) => row.default !== null)
+  expect(() => defaults.map((row) => row.form(row.default, folder))).not.toThrow()
 })
 
 test('the names of a setting follow from its key', () => {

@@ -73,7 +73,7 @@ describe('a worker that is lost', () => {
   test('is killed when it has been silent for too long, and replaced', async () => {
     const primary = await startTestPrimary({ timings: { silenceMs: 400 } })
     const { pid } = await primary.get<State>('/state')
-    await expect(primary.get('/hang')).rejects.toThrow()
+    await expect(primary.get('/hang')).rejects.toThrow('fetch failed')
     expect((await primary.get<State>('/state')).pid).not.toBe(pid)
     expect(primary.stderr.text).toContain('it was silent for too long')
   })
@@ -205,7 +205,7 @@ describe('a stop', () => {
     await primary.stop()
     expect(await slow).toBe('slow and whole')
     expect(isAlive(pid)).toBe(false)
-    await expect(primary.get('/state')).rejects.toThrow()
+    await expect(primary.get('/state')).rejects.toThrow('fetch failed')
   })
 
   test('cuts off what takes longer than the drain time', async () => {
@@ -246,6 +246,13 @@ test('lines of several workers never begin within one another', async () => {
   const pids = new Set(primary.stdout.lines.map((line) => line.split(' ')[0]))
   for (const line of primary.stdout.lines) expect(line).toMatch(/^\d+ x{3000}$/)
   expect(pids.size).toBeGreaterThan(1)
+})
+
+test('children of a worker inherit neither the listening socket nor the channel', async () => {
+  const primary = await startTestPrimary()
+  const open = await primary.get<string>('/inherited')
+  expect(open).toContain('/dev/null')
+  expect(open).not.toContain('socket:')
 })
 
 test('counters count over all workers', async () => {
