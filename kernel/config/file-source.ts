@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FSWatcher, watch } from 'node:fs'
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileBytesMax } from './read-yaml.ts'
@@ -14,8 +14,8 @@ export interface WatchOptions {
   readonly debounceMs?: number
   readonly pollMs?: number
   /**
-   * What the caller has read already, so that a change since then is noticed. Without it the first
-   * content is reported as well.
+   * What the caller has read already, so that a change since then is noticed. Without it, what the
+   * file holds at the time of the call counts as known.
    */
   readonly initialText?: string
 }
@@ -81,7 +81,8 @@ class WatchedFile implements FileWatch {
     this.#path = path
     this.#onChange = onChange
     this.#debounceMs = options.debounceMs ?? debounceMsDefault
-    this.#hash = options.initialText === undefined ? null : hashOf(options.initialText)
+    const initialText = options.initialText ?? readNow(path)
+    this.#hash = initialText === null ? null : hashOf(initialText)
     this.#poll = setInterval(() => {
       this.#watchFolder()
       void this.#check()
@@ -152,6 +153,16 @@ class WatchedFile implements FileWatch {
       this.#signature = null
       return null
     }
+  }
+}
+
+/** At once, so that no change falls between the call and the first look. */
+function readNow(path: string): string | null {
+  try {
+    const { size } = statSync(path)
+    return size > fileBytesMax ? null : readFileSync(path, 'utf8')
+  } catch {
+    return null
   }
 }
 

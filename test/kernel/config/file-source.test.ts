@@ -107,6 +107,13 @@ describe('a watched file', () => {
     await eventually(texts, ['two'])
   })
 
+  test('is not reported for what it held when the watch began', async () => {
+    await writeFile(path, 'one')
+    const texts = collect(path, { pollMs: 20 })
+    await writeFile(path, 'two')
+    await eventually(texts, ['two'])
+  })
+
   test('is reported when it changed between the caller’s reading and the watch', async () => {
     await writeFile(path, 'two')
     await eventually(collect(path, { ...byNotice, initialText: 'one' }), ['two'])
