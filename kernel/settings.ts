@@ -1,5 +1,4 @@
 import {
-  type PluginSetting,
   type ValueForm,
   accessLog,
   durationMs,
@@ -135,8 +134,6 @@ type ValueOf<Row> =
 
 /** The values in force, one for each row of the table. */
 export type Settings = { readonly [K in SettingKey]: ValueOf<(typeof SETTINGS)[K]> }
-
-export type { PluginSetting }
 
 export const toFlag = (key: string) => `--${toWords(key).join('-')}`
 export const toVariable = (key: string) => `SALLYPORT_${toWords(key).join('_').toUpperCase()}`

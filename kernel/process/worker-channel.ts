@@ -40,6 +40,8 @@ export interface ToPrimary {
   unable: { reason: string }
   /** It was told to go by a signal of its own, and drains. */
   leaving: object
+  /** A plugin of the `isolate` tier has hurt its worker, which leaves. */
+  poisoned: { plugin: string; reason: string }
   count: { batch: number; items: CountItem[] }
 }
 

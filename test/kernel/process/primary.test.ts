@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { toManifest } from '@sallyport/sdk'
+import type { PluginListing } from '../../../kernel/process/plugin-listing.ts'
 import { ConfigurationRefused } from '../../../kernel/process/reloader.ts'
 import { isAlive, startTestPrimary, toConfiguration, until } from '../../support/test-primary.ts'
 
@@ -122,6 +124,23 @@ describe('a worker that is lost', () => {
     await primary.get('/stray')
     await until(() => primary.stderr.text.includes('stray'))
     expect((await primary.get<State>('/state')).pid).toBe(pid)
+  })
+
+  test('was hurt by a plugin in an isolate, which runs in a process from then on', async () => {
+    const wild: PluginListing = {
+      manifest: toManifest({ name: 'wild', version: '1.0.0' }),
+      tier: 'isolate',
+      bundled: false,
+      source: '',
+      origin: '/wild.js',
+    }
+    const primary = await startTestPrimary({ plugins: [wild] })
+    expect(await primary.get('/tiers')).toEqual(['isolate'])
+    const { pid } = await primary.get<State>('/state')
+    await primary.get('/poison')
+    await until(() => !isAlive(pid))
+    expect(await primary.get('/tiers')).toEqual(['process'])
+    expect(primary.stderr.text).toContain('it looped')
   })
 
   test('drains and is replaced when it gets a SIGTERM of its own', async () => {
