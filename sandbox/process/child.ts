@@ -24,6 +24,7 @@ const CHANNEL = 3
 const READ_BYTES = 64 * 1024
 /** Exit codes for the supervisor's log. */
 const EXIT_PROTOCOL = 2
+const EXIT_BROKEN = 3
 /** Reads after which what Node has put aside gets its turn. */
 const READS_PER_TURN = 1_000
 
@@ -61,6 +62,8 @@ function take(value: unknown): void {
     service.work(message as Exclude<GatewayMessage, { name: 'hello' }>)
   } else greet(message)
   flush()
+  // After a deadline or the end of an isolate nothing of V8 is to be relied on any more.
+  if (service.isBroken) process.exit(EXIT_BROKEN)
 }
 
 function greet(message: Message): void {
