@@ -156,6 +156,31 @@ describe('start', () => {
   })
 })
 
+describe.each(['inline', 'isolate', 'process'])(
+  'a plugin that is loaded into the tier %s',
+  (tier) => {
+    test('is known to check and runs in start, wherever its file lies', async () => {
+      const folder = await folderWithUpstream()
+      writeFileSync(
+        join(folder, 'hello.mjs'),
+        `import { definePlugin, Type } from '@sallyport/sdk'
+       export default definePlugin({
+         name: 'hello',
+         version: '1.0.0',
+         config: Type.Object({ greeting: Type.String({ default: 'good day' }) }),
+         access(pdk, config) { pdk.response.setHeader('x-greeting', config.greeting) },
+       })`,
+      )
+      const file = join(folder, 'kong.yml')
+      writeFileSync(file, `${readFileSync(file, 'utf8')}plugins: [{ name: hello }]\n`)
+      const check = new Run(folder, ['check', 'kong.yml', '--plugin', `hello.mjs=${tier}`])
+      expect([await check.ended, check.error]).toEqual([0, ''])
+      const { url } = await startGateway(folder, '--plugin', `hello.mjs=${tier}`)
+      expect((await fetch(`${url}/first`)).headers.get('x-greeting')).toBe('good day')
+    })
+  },
+)
+
 describe('start ends with one sentence and code 1', () => {
   test('for each error of a bad file', async () => {
     const folder = await folderWithUpstream()
