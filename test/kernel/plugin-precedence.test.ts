@@ -92,7 +92,7 @@ function runAccess(snapshot: CompiledSnapshot, one: Case): { chain: Chain; acces
   const subject = { routeId: 'r', serviceId: 's', consumerId: null as string | null, groupIds: [] }
   let chain = snapshot.chains.chainFor(subject)
   const access: string[] = []
-  for (let next = 0; next < chain.in('access').length; ) {
+  for (let next = 0; next < chain.in('access').length;) {
     const step = chain.in('access')[next++]!
     access.push(step.instanceId)
     const consumerId = one.context.authenticates?.[step.pluginName]
