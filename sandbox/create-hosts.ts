@@ -1,5 +1,5 @@
 import type { HostFactory } from '../kernel/plugin-host.ts'
-import type { SandboxHostOptions } from './host-options.ts'
+import type { IsolateHostOptions, SandboxHostOptions } from './host-options.ts'
 import { IsolateHost } from './isolate/host.ts'
 import { withLimits } from './limits.ts'
 import { ProcessHost } from './process/host.ts'
@@ -15,18 +15,11 @@ export function createProcessHostFactory(options: SandboxHostOptions): HostFacto
   }
 }
 
-export interface IsolateHostOptions extends SandboxHostOptions {
-  /**
-   * Called when a time-out or memory event has made an isolate unusable: the worker's heap and threads
-   * may have suffered, so the instance should move to `process` and the worker be drained.
-   */
-  readonly onPoisoned?: (event: { host: string; plugin: string; reason: string }) => void
-}
-
 /** Makes the hosts of the `isolate` tier of one worker. */
 export function createIsolateHostFactory(options: IsolateHostOptions): HostFactory {
   const sandboxLimits = withLimits(options.limits)
   return {
-    createHost: ({ name, plugins }) => new IsolateHost({ ...options, name, plugins, sandboxLimits }),
+    createHost: ({ name, plugins }) =>
+      new IsolateHost({ ...options, name, plugins, sandboxLimits }),
   }
 }

@@ -56,9 +56,7 @@ function sleep(ms: unknown, leftMs: number): Promise<EffectAnswer> {
 function toAnswer(member: string, value: unknown, bytesMax: number): EffectAnswer {
   const json = (JSON.stringify(value) as string | undefined) ?? 'null'
   if (json.length <= bytesMax) return { ok: true, value: json }
-  return toFailure(
-    new PdkError('LIMIT', `${member}: the answer is ${json.length} characters long`),
-  )
+  return toFailure(new PdkError('LIMIT', `${member}: the answer is ${json.length} characters long`))
 }
 
 function toFailure(error: unknown): EffectAnswer {

@@ -26,6 +26,14 @@ export interface SandboxHostOptions {
   readonly nowMs?: () => number
 }
 
+export interface IsolateHostOptions extends SandboxHostOptions {
+  /**
+   * Called when a time-out or memory event has made an isolate unusable: the worker's heap and threads
+   * may have suffered, so the instance should move to `process` and the worker be drained.
+   */
+  readonly onPoisoned?: (event: { host: string; plugin: string; reason: string }) => void
+}
+
 /** The options of the guest library as they cross. */
 export function toGuestOptions(limits: SandboxLimits, node: SandboxHostOptions['node']): object {
   return {

@@ -65,7 +65,9 @@ async function readBounded(file: string, bytesMax: number): Promise<string> {
   const facts = await stat(file)
   if (!facts.isFile()) throw new Error(`${file}: a plugin is a regular file`)
   if (facts.size > bytesMax) {
-    throw new Error(`${file}: the plugin is ${facts.size} bytes long; up to ${bytesMax} are allowed`)
+    throw new Error(
+      `${file}: the plugin is ${facts.size} bytes long; up to ${bytesMax} are allowed`,
+    )
   }
   const bytes = await readFile(file)
   try {

@@ -69,10 +69,7 @@ export class Dispatcher {
   /** A line that belongs to no call. */
   log(level: string, text: string): void {
     if (this.#lines.length >= LINES_MAX) return
-    this.#lines[this.#lines.length] = [
-      level,
-      slice(text, 0, this.#realm.options.logLineLengthMax),
-    ]
+    this.#lines[this.#lines.length] = [level, slice(text, 0, this.#realm.options.logLineLengthMax)]
   }
 
   clearTimer(id: number): void {
@@ -149,7 +146,9 @@ export class Dispatcher {
     if (instance === undefined || handler === undefined) {
       return `f${call.fail(`there is no instance "${instanceKey}" with a handler for ${phase}`)}`
     }
-    return this.#run(call, () => handler.call(this.#plugin, createPdk(call), instance.config as never))
+    return this.#run(call, () =>
+      handler.call(this.#plugin, createPdk(call), instance.config as never),
+    )
   }
 
   close(id: number): string {

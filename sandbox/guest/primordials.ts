@@ -22,7 +22,9 @@ export const {
 } = Object
 export const { isArray } = Array
 export const toText = String
-const promiseResolveMethod = uncurry(Promise.resolve as (this: unknown, value: unknown) => Promise<unknown>)
+const promiseResolveMethod = uncurry(
+  Promise.resolve as (this: unknown, value: unknown) => Promise<unknown>,
+)
 const PromiseConstructor = Promise
 
 /** A promise of the guest for whatever a handler returned; a thenable is followed. */
@@ -40,7 +42,9 @@ export const promiseThen = uncurry(
 export const slice = uncurry(
   String.prototype.slice as (this: string, from: number, to?: number) => string,
 )
-export const charCodeAt = uncurry(String.prototype.charCodeAt as (this: string, at: number) => number)
+export const charCodeAt = uncurry(
+  String.prototype.charCodeAt as (this: string, at: number) => number,
+)
 export const test = uncurry(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
 
 /** A map whose methods a plugin cannot replace. */

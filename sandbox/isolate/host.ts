@@ -7,15 +7,14 @@ import type {
   PluginCode,
   PluginHost,
 } from '../../kernel/plugin-host.ts'
-import type { IsolateHostOptions } from '../create-hosts.ts'
+import { runEffect } from '../effects.ts'
 import { type GuestLibrary, makeGuestLibrary } from '../guest-library.ts'
-import { logLines, toGuestOptions } from '../host-options.ts'
+import { type IsolateHostOptions, logLines, toGuestOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { IsolateCall } from './isolate-call.ts'
 import { findIsolatedVm, type IsolatedVm, loadIsolatedVm } from './load-isolated-vm.ts'
 import type { TurnEnd } from './plugin-isolate.ts'
 import { PluginSet } from './plugin-set.ts'
-import { runEffect } from '../effects.ts'
 
 export interface IsolateHostInit extends IsolateHostOptions {
   readonly name: string
@@ -142,15 +141,17 @@ export class IsolateHost implements PluginHost {
     }
     if (end.kind === 'error') {
       this.#stats.errors++
+      // An unhandled rejection of something came up in this turn; the guest may still hold the call.
+      this.#plugins?.cancel(active.id)
       return active.fail('error', `${where}: ${end.payload}`)
     }
     this.#stats.timeouts += end.kind === 'timeout' ? 1 : 0
     active.fail(end.kind === 'timeout' ? 'timeout' : 'killed', `${where}: ${end.payload}`)
-    this.#onPoisoned(active.call.instanceKey, end.payload)
+    this.#onPoisoned(active.call.instanceKey, end)
   }
 
   /** The isolate is not used again; calls wait for the new one. */
-  #onPoisoned(instanceKey: string, reason: string): void {
+  #onPoisoned(instanceKey: string, { payload: reason, wasStarved }: TurnEnd): void {
     if (this.#state !== 'ready') return
     this.#state = 'recovering'
     this.#stats.kills++
@@ -158,7 +159,7 @@ export class IsolateHost implements PluginHost {
     this.#plugins?.dispose()
     this.#plugins = null
     const plugin = this.#instances.find(({ key }) => key === instanceKey)?.pluginName ?? ''
-    this.#init.onPoisoned?.({ host: this.name, plugin, reason })
+    if (wasStarved !== true) this.#init.onPoisoned?.({ host: this.name, plugin, reason })
     void this.#serialise(async () => {
       try {
         await this.#boot(this.#instances)
@@ -259,7 +260,10 @@ export class IsolateHost implements PluginHost {
     return new Promise((resolve, reject) => {
       const id = this.#takeId()
       const { configureMs } = this.#limits
-      const timer = setTimeout(() => open.reject(new Error(`no end within ${configureMs} ms`)), configureMs)
+      const timer = setTimeout(
+        () => open.reject(new Error(`no end within ${configureMs} ms`)),
+        configureMs,
+      )
       const over = (): void => {
         clearTimeout(timer)
         this.#work.delete(id)
@@ -282,7 +286,7 @@ export class IsolateHost implements PluginHost {
     if (!this.#calls.delete(active.id)) return
     const end = this.#plugins?.cancel(active.id)
     if (end?.kind === 'timeout' || end?.kind === 'memory') {
-      this.#onPoisoned(active.call.instanceKey, end.payload)
+      this.#onPoisoned(active.call.instanceKey, end)
     }
   }
 

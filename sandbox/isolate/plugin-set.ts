@@ -92,7 +92,11 @@ export class PluginSet {
   }
 
   /** `callId` of what the effect belonged to; null when nobody waits for it any more. */
-  effectResult(id: number, ok: boolean, valueJson: string): { callId: number; end: TurnEnd } | null {
+  effectResult(
+    id: number,
+    ok: boolean,
+    valueJson: string,
+  ): { callId: number; end: TurnEnd } | null {
     const effect = this.#effects.get(id)
     if (effect === undefined) return null
     this.#effects.delete(id)

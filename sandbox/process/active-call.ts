@@ -71,10 +71,7 @@ export class ActiveCall {
   onResult(message: Message<'result'>): void {
     if (this.#isOver) return
     try {
-      const result = parsePayload(
-        message.payload as string,
-        this.#limits.depthMax + RESULT_NESTING,
-      )
+      const result = parsePayload(message.payload as string, this.#limits.depthMax + RESULT_NESTING)
       if (!this.call.over) this.call.apply(result)
     } catch (error) {
       const failure = error instanceof HostFailure ? error : toHostFailure(error)

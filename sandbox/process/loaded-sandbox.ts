@@ -96,7 +96,8 @@ export class LoadedSandbox {
         onEnd: (end) => {
           this.#open.delete(piece)
           if (end.name === 'result') resolve(end.payload as string)
-          else reject(new WorkFailed(end.message, safeLines(end.log as string), end.kind !== 'error'))
+          else
+            reject(new WorkFailed(end.message, safeLines(end.log as string), end.kind !== 'error'))
         },
         ...(onEffect === undefined ? {} : { onEffect }),
       }
