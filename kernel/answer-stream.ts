@@ -139,7 +139,7 @@ export class AnswerStream implements BodySink {
   #finish(): void {
     if (this.#over) return
     this.#over = true
-    if (!this.#ctx.exchange.cancelled) this.#ctx.exchange.end(undefined, this.#trailers)
+    if (!this.#ctx.exchange.cancelled) this.#ctx.exchange.end(undefined, this.#trailers ?? undefined)
     this.#resolve?.()
   }
 }

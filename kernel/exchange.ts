@@ -68,7 +68,7 @@ export interface Exchange {
   sendHead(head: AnswerHead): void
   /** False asks to wait for `onDrain`. */
   write(chunk: Uint8Array): boolean
-  end(chunk?: Uint8Array, trailers?: ReadonlyHeaderList | null): void
+  end(chunk?: Uint8Array, trailers?: ReadonlyHeaderList): void
   /** Cuts the answer short, so that the client can tell that it is not whole. */
   abort(reason: CancelReason): void
   /** True once the client is gone or the answer was aborted. */

@@ -32,6 +32,11 @@ export async function start(context: CommandContext): Promise<number> {
       proxyListen: settings.proxyListen,
       accessLog: settings.accessLog,
       logLevel,
+      gateway: {
+        trustedIps: settings.trustedIps,
+        headerNaming: settings.headerNames,
+        allowDebugHeader: settings.debugHeader === 'on',
+      },
       drainMs: settings.drainTimeout,
       plugins,
       program,

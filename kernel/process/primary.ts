@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import type { Logger } from 'pino'
 import type { AccessLogSetting } from '../telemetry/access-log.ts'
 import type { LineDestination, LogLevel } from '../telemetry/log.ts'
+import type { GatewaySettings } from '../gateway.ts'
 import { LineForwarder } from './line-forwarder.ts'
 import {
   type Address,
@@ -20,6 +21,7 @@ export interface PrimaryOptions {
   readonly proxyListen: Address
   readonly accessLog: AccessLogSetting
   readonly logLevel: LogLevel
+  readonly gateway: GatewaySettings
   readonly drainMs: number
   readonly plugins: readonly PluginListing[]
   readonly program: WorkerProgram
@@ -139,11 +141,11 @@ function toPrimary(
 }
 
 function toSupervision(options: PrimaryOptions, fd: number) {
-  const { workers, program, plugins, accessLog, logLevel, drainMs, log } = options
+  const { workers, program, plugins, accessLog, logLevel, gateway, drainMs, log } = options
   return {
     workers,
     program,
-    init: { nodeId: randomUUID(), plugins, accessLog, logLevel, drainMs },
+    init: { nodeId: randomUUID(), plugins, accessLog, logLevel, gateway, drainMs },
     fds: [fd],
     stdout: new LineForwarder(options.stdout),
     stderr: new LineForwarder(options.stderr),

@@ -1,5 +1,6 @@
 import type { AccessLogSetting } from '../telemetry/access-log.ts'
 import type { LogLevel } from '../telemetry/log.ts'
+import type { GatewaySettings } from '../gateway.ts'
 import type { Entities } from '../config/entities.ts'
 import type { PluginListing } from './plugin-listing.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -54,6 +55,7 @@ export interface WorkerInit {
   readonly plugins: readonly PluginListing[]
   readonly accessLog: AccessLogSetting
   readonly logLevel: LogLevel
+  readonly gateway: GatewaySettings
   /** Descriptors of the sockets that were bound by the primary and inherited. */
   readonly listenFds: readonly number[]
   readonly drainMs: number

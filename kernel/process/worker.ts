@@ -156,7 +156,14 @@ class Worker {
         this.leave(`the plugin "${plugin}" has hurt this worker: ${reason}`)
       },
     })
-    return await this.#parts.createGateway({ nodeId, plugins, hostFactories, log, accessLog })
+    return await this.#parts.createGateway({
+      ...init.gateway,
+      nodeId,
+      plugins,
+      hostFactories,
+      log,
+      accessLog,
+    })
   }
 
   async #load(snapshot: Snapshot): Promise<void> {

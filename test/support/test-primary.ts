@@ -42,6 +42,7 @@ export async function startTestPrimary(
     accessLog: 'off',
     logLevel: 'info',
     drainMs: 5000,
+    gateway: {},
     plugins: [],
     program: FAKE_WORKER,
     readConfiguration: () => {
