@@ -136,7 +136,7 @@ export class FrameDecoder {
 
   #decode(frame: Uint8Array): unknown {
     try {
-      return this.#unpackr.unpack(frame as Buffer)
+      return this.#unpackr.unpack(frame)
     } catch (error) {
       throw new ProtocolError(`a frame cannot be read: ${(error as Error).message}`)
     }

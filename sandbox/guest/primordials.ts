@@ -31,20 +31,15 @@ const PromiseConstructor = Promise
 export function toPromise(value: unknown): Promise<unknown> {
   return promiseResolveMethod(PromiseConstructor, value)
 }
-// oxlint-disable-next-line unicorn/no-thenable
 export const promiseThen = uncurry(
   Promise.prototype.then as (
     this: Promise<unknown>,
-    fulfilled: ((value: unknown) => void) | undefined,
+    fulfilled: ((value: unknown) => unknown) | undefined,
     rejected?: (error: unknown) => void,
   ) => Promise<unknown>,
 )
-export const slice = uncurry(
-  String.prototype.slice as (this: string, from: number, to?: number) => string,
-)
-export const charCodeAt = uncurry(
-  String.prototype.charCodeAt as (this: string, at: number) => number,
-)
+export const slice = uncurry(String.prototype.slice)
+export const charCodeAt = uncurry(String.prototype.charCodeAt)
 export const test = uncurry(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
 
 /** A map whose methods a plugin cannot replace. */

@@ -1,3 +1,4 @@
+import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import type { Dispatch, GuestOperation } from '../guest/main.ts'
@@ -20,7 +21,7 @@ export interface TurnEnd {
 
 /** What a guest tells beside the ends of its turns. */
 export interface GuestSink {
-  effect(id: number, callId: number, member: string, argsJson: string, isTimer: boolean): void
+  effect(id: number, callId: number, member: string, argsJson: string): void
   /** The end of a call that waited. */
   end(callId: number, kind: 'result' | 'failed', payload: string): void
 }
@@ -155,7 +156,8 @@ export class PluginIsolate {
       return
     }
     const [callId, member, args] = rest
-    this.#sink.effect(id, Number(callId), String(member), String(args), kind === 'timer')
+    const name = kind === 'timer' ? TIMER_EFFECT : String(member)
+    this.#sink.effect(id, Number(callId), name, String(args))
   }
 
   /**

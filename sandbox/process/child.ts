@@ -9,7 +9,6 @@ import {
   FrameDecoder,
   FrameEncoder,
   fromEnvelope,
-  type GatewayMessage,
   type HostMessage,
   type Message,
   PROTOCOL_VERSION,
@@ -59,7 +58,7 @@ function take(value: unknown): void {
   const message = fromEnvelope(value, 'gateway', 'json')
   if (greeted) {
     if (message.name === 'hello') throw new ProtocolError('a second hello')
-    service.work(message as Exclude<GatewayMessage, { name: 'hello' }>)
+    service.work(message)
   } else greet(message)
   flush()
   // After a deadline or the end of an isolate nothing of V8 is to be relied on any more.

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import {
-  type GatewayMessage,
   type HostMessage,
   type Message,
   PROTOCOL_VERSION,
@@ -120,7 +119,7 @@ export class SandboxProcess {
   /** Sends one piece of work. Throws a `ProtocolError` when it does not fit into a frame. */
   send(piece: Piece, message: WorkMessage): void {
     piece.id = this.#takeId()
-    this.#channel.send({ ...message, id: piece.id } as GatewayMessage)
+    this.#channel.send({ ...message, id: piece.id })
     this.#queue.push(piece)
   }
 

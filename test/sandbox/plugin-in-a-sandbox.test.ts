@@ -245,7 +245,7 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
         },
       }),
     )
-    await Promise.all(calls.map((call) => host.call(call)))
+    await Promise.all(calls.map(async (call) => host.call(call)))
     expect(calls.map((call) => call.applied[0]!.changes[0]![2])).toEqual(
       calls.map((_, index) => `for-r${index}-r${index}`),
     )
