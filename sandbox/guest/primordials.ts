@@ -4,12 +4,14 @@
  */
 type Method<This, Args extends unknown[], Result> = (self: This, ...args: Args) => Result
 
-const { apply } = Reflect
+const { call } = Function.prototype
+/** `bind(call, method)` calls `method` on its first argument and looks nothing up. */
+const bind = call.bind(Function.prototype.bind) as (of: unknown, self: unknown) => unknown
 
 function uncurry<This, Args extends unknown[], Result>(
   method: (this: This, ...args: Args) => Result,
 ): Method<This, Args, Result> {
-  return (self, ...args) => apply(method, self, args)
+  return bind(call, method) as Method<This, Args, Result>
 }
 
 export const { parse: jsonParse, stringify: jsonStringify } = JSON
