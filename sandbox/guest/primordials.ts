@@ -16,7 +16,6 @@ function uncurry<This, Args extends unknown[], Result>(
 
 export const { parse: jsonParse, stringify: jsonStringify } = JSON
 export const {
-  create: objectCreate,
   defineProperty,
   entries: objectEntries,
   freeze: objectFreeze,
