@@ -144,7 +144,8 @@ export class AnswerStream implements BodySink {
   #finish(): void {
     if (this.#over) return
     this.#leave()
-    if (!this.#ctx.exchange.cancelled) this.#ctx.exchange.end(undefined, this.#trailers ?? undefined)
+    if (!this.#ctx.exchange.cancelled)
+      this.#ctx.exchange.end(undefined, this.#trailers ?? undefined)
     this.#resolve?.()
   }
 

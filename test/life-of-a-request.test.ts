@@ -33,7 +33,7 @@ function makeTeller(name: string, priority: number, handlers: readonly Phase[]):
     priority,
     config,
     ...Object.fromEntries(handlers.map((phase) => [phase, tell(phase)])),
-  } as Plugin
+  }
 }
 
 const ALL: readonly Phase[] = [

@@ -139,7 +139,7 @@ function toInstance(instance: Case['instances'][number]): PluginInstance {
 
 function makePlugin(plugin: { name: string; phases: readonly string[]; priority: number }): Plugin {
   const handlers = Object.fromEntries(plugin.phases.map((phase) => [toOurName(phase), () => {}]))
-  return { name: plugin.name, version: '1.0.0', priority: plugin.priority, ...handlers } as Plugin
+  return { name: plugin.name, version: '1.0.0', priority: plugin.priority, ...handlers }
 }
 
 function toOurName(phase: string): Phase {

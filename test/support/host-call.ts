@@ -9,7 +9,7 @@ type Parts = {
 }
 
 /** A view of a plain GET request; parts of it can be replaced. */
-export function makeView(phase: Phase, parts: Parts = {}): CallView {
+function makeView(phase: Phase, parts: Parts = {}): CallView {
   const base = {
     phase,
     client: {
