@@ -72,18 +72,23 @@ export class AnswerStream implements BodySink {
     this.#finish()
   }
 
+  /** The client can take more. */
+  onDrain(): void {
+    this.#clientIsFull = false
+    if (!this.#filtering) this.#source?.resume()
+  }
+
+  /** The client has gone. */
+  onCancel(): void {
+    this.#source?.cancel('client-aborted')
+    this.#finish()
+  }
+
   #run(begin: () => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#resolve = resolve
     this.#reject = reject
-    this.#ctx.drainListener = () => {
-      this.#clientIsFull = false
-      if (!this.#filtering) this.#source?.resume()
-    }
-    this.#ctx.cancelListener = () => {
-      this.#source?.cancel('client-aborted')
-      this.#finish()
-    }
+    this.#ctx.stream = this
     begin()
     return promise
   }
@@ -132,15 +137,26 @@ export class AnswerStream implements BodySink {
 
   #fail(error: unknown): void {
     this.#source?.cancel('plugin')
-    this.#over = true
+    this.#leave()
     this.#reject?.(error instanceof Error ? error : new Error(String(error)))
   }
 
   #finish(): void {
     if (this.#over) return
-    this.#over = true
-    if (!this.#ctx.exchange.cancelled) this.#ctx.exchange.end(undefined, this.#trailers)
+    this.#leave()
+    if (!this.#ctx.exchange.cancelled)
+      this.#ctx.exchange.end(undefined, this.#trailers ?? undefined)
     this.#resolve?.()
+  }
+
+  /**
+   * Lets go of each other: a request that was promoted while it waited would otherwise keep all that
+   * hangs on it alive until the next full collection (measured: half of the CPU time went into GC).
+   */
+  #leave(): void {
+    this.#over = true
+    this.#source = null
+    this.#ctx.stream = null
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Credential, Consumer, HeaderList } from '@sallyport/sdk'
 import { type Answer, applyHeaderOperation, type HeaderOperation } from './answer.ts'
+import type { AnswerStream } from './answer-stream.ts'
 import type { Chain } from './chain.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import type { ConsumerRecord } from './directory.ts'
@@ -78,9 +79,8 @@ export class RequestContext implements ExchangeObserver {
   trace: Trace | null = null
   upstreamHeadAtMs = 0
   cancelReason: CancelReason | null = null
-  /** Told when the client can take more; set by who streams. */
-  drainListener: (() => void) | null = null
-  cancelListener: (() => void) | null = null
+  /** Who is sending the answer's body, while it is being sent. */
+  stream: AnswerStream | null = null
 
   constructor(exchange: Exchange, snapshot: CompiledSnapshot, id: string) {
     this.exchange = exchange
@@ -126,13 +126,13 @@ export class RequestContext implements ExchangeObserver {
   }
 
   onDrain(): void {
-    this.drainListener?.()
+    this.stream?.onDrain()
   }
 
   onCancel(reason: CancelReason): void {
     this.cancelReason = reason
     this.sending?.cancel(reason)
-    this.cancelListener?.()
+    this.stream?.onCancel()
   }
 
   onFinish(): void {}

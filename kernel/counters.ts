@@ -21,7 +21,7 @@ export interface CounterLimits {
   readonly ownersMax: number
 }
 
-export const COUNTER_LIMITS: CounterLimits = { keysPerOwnerMax: 10_000, ownersMax: 256 }
+const COUNTER_LIMITS: CounterLimits = { keysPerOwnerMax: 10_000, ownersMax: 256 }
 
 /** A window is counted in this many slices; one more is kept, so that a whole window is covered. */
 const SLICES = 10

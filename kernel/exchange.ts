@@ -85,7 +85,7 @@ export interface Exchange {
   sendHead(head: AnswerHead): void
   /** False asks to wait for `onDrain`. */
   write(chunk: Uint8Array): boolean
-  end(chunk?: Uint8Array, trailers?: ReadonlyHeaderList | null): void
+  end(chunk?: Uint8Array, trailers?: ReadonlyHeaderList): void
   /**
    * Answers 101 instead of `sendHead` and hands the connection over. `Connection` is added, and
    * `Upgrade` (the one asked for) when the headers have none. Throws when `upgrade` is null. The

@@ -25,7 +25,17 @@ export interface DataPath {
   readonly sender: UpstreamSender
 }
 
-export interface GatewayOptions {
+/** What an operator may choose of the way requests are treated; plain data. */
+export interface GatewaySettings {
+  /** Addresses and CIDR ranges whose `X-Forwarded-*` is believed; default none. */
+  readonly trustedIps?: readonly string[]
+  /** Whose names the headers have that the gateway adds; default ours. */
+  readonly headerNaming?: HeaderNaming
+  /** Answer `Sallyport-Debug: 1` with a trace; default false. */
+  readonly allowDebugHeader?: boolean
+}
+
+export interface GatewayOptions extends GatewaySettings {
   readonly nodeId: string
   readonly plugins: readonly PluginCode[]
   /** Without `inline`, which the gateway has itself. */
@@ -33,11 +43,6 @@ export interface GatewayOptions {
   readonly dataPath: DataPath
   readonly log: Logger
   readonly accessLog: AccessLog | null
-  /** Addresses and CIDR ranges whose `X-Forwarded-*` is believed; default none. */
-  readonly trustedIps?: readonly string[]
-  readonly headerNaming?: HeaderNaming
-  /** Answer `Sallyport-Debug: 1` with a trace; default false. */
-  readonly allowDebugHeader?: boolean
 }
 
 export interface GatewayStatus {

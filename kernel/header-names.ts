@@ -28,3 +28,5 @@ export const HEADER_NAMES = {
 } as const satisfies Record<string, HeaderNames>
 
 export type HeaderNaming = keyof typeof HEADER_NAMES
+
+export const HEADER_NAMINGS = Object.keys(HEADER_NAMES) as readonly HeaderNaming[]

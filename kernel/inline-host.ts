@@ -17,7 +17,7 @@ export type LifecyclePdkOf = (pluginName: string) => LifecyclePdk
  * Runs plugins as plain functions of the worker. Only for code that the operator trusts: it survives
  * what a handler throws and promises that never end, not a handler that blocks.
  */
-export class InlineHost implements PluginHost {
+class InlineHost implements PluginHost {
   readonly tier = 'inline'
   readonly name: string
   state: HostState = 'starting'

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { hostname } from 'node:os'
 import { requireNode } from './node-version.ts'
 import type { CommandContext } from './cli/run.ts'
 import type { Parts } from './process/parts.ts'
@@ -16,13 +17,15 @@ const parts: Parts = {
   readPluginSource: async (path) =>
     (await import('../sandbox/plugin-source.ts')).readPluginSource(path),
   describePlugin: async (text) => (await import('../sandbox/describe.ts')).describePlugin(text),
-  hostFactories: async (tiers, context) => {
+  hostFactories: async (tiers, { nodeId, log, counters, onPoisoned }) => {
     if (!tiers.has('isolate') && !tiers.has('process')) return {}
     const sandbox = await import('../sandbox/create-hosts.ts')
-    const process = sandbox.createProcessHostFactory(context)
-    return tiers.has('isolate')
-      ? { process, isolate: sandbox.createIsolateHostFactory(context) }
-      : { process }
+    const { createPluginLog } = await import('./telemetry/plugin-log.ts')
+    const node = { id: nodeId, hostname: hostname() }
+    const options = { log: createPluginLog(log), counters, node }
+    const process = sandbox.createProcessHostFactory(options)
+    if (!tiers.has('isolate')) return { process }
+    return { process, isolate: sandbox.createIsolateHostFactory({ ...options, onPoisoned }) }
   },
   createGateway: async (options) => {
     const { createHttpLimits } = await import('./http/limits.ts')

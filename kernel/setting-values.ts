@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { TIERS, type Tier } from './plugin-host.ts'
@@ -79,6 +80,18 @@ export const durationMs: ValueForm<number> = (text) => {
     throw new ValueError('expected a time up to one hour with its unit, like 30s, 500ms or 2m')
   }
   return ms
+}
+
+/** An address, or a range of them in CIDR notation. */
+export const addressRange: ValueForm<string> = (text) => {
+  const [address = '', bits, ...rest] = text.split('/')
+  const family = isIP(address)
+  const bitsMax = family === 6 ? 128 : 32
+  const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax)
+  if (family === 0 || !fits || rest.length > 0) {
+    throw new ValueError('expected an address or a range, like 10.0.0.1, 10.0.0.0/8 or fd00::/8')
+  }
+  return text
 }
 
 export const accessLog: ValueForm<AccessLogSetting> = (text, folder) =>

@@ -1,7 +1,7 @@
 import {
-  type PluginSetting,
   type ValueForm,
   accessLog,
+  addressRange,
   durationMs,
   filePath,
   listenAddress,
@@ -11,6 +11,7 @@ import {
   pluginPath,
   workerCount,
 } from './setting-values.ts'
+import { HEADER_NAMINGS } from './header-names.ts'
 import { LOG_LEVELS } from './telemetry/log.ts'
 
 /** The commands that have settings. */
@@ -96,6 +97,31 @@ export const SETTINGS = {
     help: 'how long requests in flight may take when the gateway stops',
     commands: ['start'],
   }),
+  trustedIps: row({
+    value: 'ADDRESS[/BITS]',
+    form: addressRange,
+    default: null,
+    reason: 'whoever can reach the gateway could say any address',
+    help: 'a proxy whose X-Forwarded-* headers are believed; may be repeated',
+    commands: ['start'],
+    repeatable: true,
+  }),
+  headerNames: row({
+    value: HEADER_NAMINGS.join('|'),
+    form: oneOf(HEADER_NAMINGS),
+    default: 'sallyport',
+    reason: 'they are our headers',
+    help: 'whose names the added headers have: X-Sallyport-Request-Id or X-Kong-Request-Id',
+    commands: ['start'],
+  }),
+  debugHeader: row({
+    value: 'on|off',
+    form: oneOf(['on', 'off']),
+    default: 'off',
+    reason: 'it tells clients which plugins there are',
+    help: 'answers a request with "Sallyport-Debug: 1" with a trace of its steps and tries',
+    commands: ['start'],
+  }),
   adminListen: row({
     value: 'off',
     form: onlyOff('the Admin API'),
@@ -135,8 +161,6 @@ type ValueOf<Row> =
 
 /** The values in force, one for each row of the table. */
 export type Settings = { readonly [K in SettingKey]: ValueOf<(typeof SETTINGS)[K]> }
-
-export type { PluginSetting }
 
 export const toFlag = (key: string) => `--${toWords(key).join('-')}`
 export const toVariable = (key: string) => `SALLYPORT_${toWords(key).join('_').toUpperCase()}`

@@ -1,4 +1,6 @@
 import { build, type Plugin as EsbuildPlugin } from 'esbuild'
+import { realpath } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LIBRARY_MODULE, SDK_MODULE } from './module-names.ts'
 
@@ -67,18 +69,21 @@ async function bundleLibrary(): Promise<string> {
 }
 
 /** In an isolate `PdkError` is one class: the one that the library throws. */
-function bundleSdk(): Promise<string> {
+async function bundleSdk(): Promise<string> {
+  // The workspace's folder is a link; esbuild speaks of where it leads.
+  const entry = await realpath(fileURLToPath(import.meta.resolve(SDK_MODULE)))
+  const folder = dirname(entry)
   const shared: EsbuildPlugin = {
     name: 'one-error-class',
     setup(setup) {
-      setup.onResolve({ filter: /\/errors\.(?:ts|js)$/ }, () => ({
-        path: LIBRARY_MODULE,
-        external: true,
-      }))
+      // The SDK's own file and no file of that name in a package that it bundles.
+      setup.onResolve({ filter: /^\.\/errors\.(?:ts|js)$/ }, ({ resolveDir }) =>
+        resolveDir === folder ? { path: LIBRARY_MODULE, external: true } : null,
+      )
     },
   }
   return bundle({
-    entry: fileURLToPath(import.meta.resolve(SDK_MODULE)),
+    entry,
     format: 'esm',
     platform: 'neutral',
     plugins: [shared],

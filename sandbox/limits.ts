@@ -9,6 +9,7 @@ export interface SandboxLimits {
   readonly silenceMs: number
   readonly loadMs: number
   readonly startMs: number
+  readonly configureMs: number
   readonly isolateBytesMax: number
   readonly childRssBytesMax: number
   readonly childDataBytesMax: number
@@ -45,6 +46,8 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   silenceMs: 1_000,
   // Parsing 1 MB and building schemas takes tens of milliseconds without a JIT.
   loadMs: 500,
+  // `init`, `configure` and `close` may wait for something as a handler may.
+  configureMs: 2_000,
   // A child starts in 60 ms; a busy machine may take ten times that and more.
   startMs: 10_000,
   // Room for tables of a plugin; V8 cannot do with much less than 8 MB.

@@ -19,7 +19,7 @@ export const FRAME_LIMITS: FrameLimits = {
 }
 
 const LENGTH_BYTES = 4
-const OUT_BYTES = 16 * 1024
+const SLAB_BYTES = 64 * 1024
 
 const PACK_OPTIONS = {
   useRecords: false,
@@ -35,8 +35,11 @@ const PACK_OPTIONS = {
 export class FrameEncoder {
   readonly #packr = new Packr(PACK_OPTIONS)
   readonly #limits: FrameLimits
-  #out: Buffer = Buffer.allocUnsafe(OUT_BYTES)
-  #length = 0
+  /** Bytes are cut from one large buffer after the other: making one is dearer than a frame. */
+  #slab: Buffer = Buffer.allocUnsafe(SLAB_BYTES)
+  /** Where the bytes that wait begin and end. */
+  #start = 0
+  #end = 0
 
   constructor(limits: FrameLimits = FRAME_LIMITS) {
     this.#limits = limits
@@ -44,7 +47,7 @@ export class FrameEncoder {
 
   /** Bytes that wait to be taken. */
   get length(): number {
-    return this.#length
+    return this.#end - this.#start
   }
 
   /** Adds one frame. Throws a `ProtocolError` when it is over the limit; nothing is added then. */
@@ -55,25 +58,27 @@ export class FrameEncoder {
         `a frame of ${packed.length} bytes is over the limit of ${this.#limits.frameBytesMax}`,
       )
     }
-    const end = this.#length + LENGTH_BYTES + packed.length
-    if (end > this.#out.length) this.#grow(end)
-    this.#out.writeUInt32LE(packed.length, this.#length)
-    packed.copy(this.#out, this.#length + LENGTH_BYTES)
-    this.#length = end
+    this.#reserve(LENGTH_BYTES + packed.length)
+    this.#slab.writeUInt32LE(packed.length, this.#end)
+    this.#slab.set(packed, this.#end + LENGTH_BYTES)
+    this.#end += LENGTH_BYTES + packed.length
   }
 
-  /** The bytes of all frames since the last call. The buffer is the caller's. */
+  /** The bytes of all frames since the last call. They are the caller's and will not change. */
   take(): Buffer {
-    const bytes = this.#out.subarray(0, this.#length)
-    this.#out = Buffer.allocUnsafe(OUT_BYTES)
-    this.#length = 0
+    const bytes = this.#slab.subarray(this.#start, this.#end)
+    this.#start = this.#end
     return bytes
   }
 
-  #grow(needed: number): void {
-    const bigger = Buffer.allocUnsafe(Math.max(needed, this.#out.length * 2))
-    this.#out.copy(bigger, 0, 0, this.#length)
-    this.#out = bigger
+  #reserve(count: number): void {
+    if (this.#end + count <= this.#slab.length) return
+    const waiting = this.#slab.subarray(this.#start, this.#end)
+    const slab = Buffer.allocUnsafe(Math.max(SLAB_BYTES, (waiting.length + count) * 2))
+    slab.set(waiting)
+    this.#slab = slab
+    this.#start = 0
+    this.#end = waiting.length
   }
 }
 
@@ -136,7 +141,7 @@ export class FrameDecoder {
 
   #decode(frame: Uint8Array): unknown {
     try {
-      return this.#unpackr.unpack(frame as Buffer)
+      return this.#unpackr.unpack(frame)
     } catch (error) {
       throw new ProtocolError(`a frame cannot be read: ${(error as Error).message}`)
     }

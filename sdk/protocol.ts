@@ -49,7 +49,7 @@ export const TIMER_EFFECT = 'timer.sleep'
 export const FAILED_KINDS = ['error', 'timeout', 'memory'] as const
 export type FailedKind = (typeof FAILED_KINDS)[number]
 
-type FieldKind = 'uint' | 'string' | 'boolean' | 'strings' | 'payload'
+type FieldKind = 'uint' | 'string' | 'boolean' | 'strings' | 'failedKind' | 'payload'
 type Sender = 'gateway' | 'host'
 
 interface MessageRow {
@@ -93,7 +93,7 @@ export const MESSAGES = {
   failed: {
     type: 7,
     from: 'host',
-    fields: { kind: 'string', message: 'string', decided: 'boolean', log: 'payload' },
+    fields: { kind: 'failedKind', message: 'string', decided: 'boolean', log: 'payload' },
   },
   /** `member` is a PDK member of kind `effect`; `args` a list. */
   effect: { type: 8, from: 'host', fields: { call: 'uint', member: 'string', args: 'payload' } },
@@ -115,6 +115,7 @@ interface FieldTypes {
   readonly string: string
   readonly boolean: boolean
   readonly strings: readonly string[]
+  readonly failedKind: FailedKind
   readonly payload: unknown
 }
 
@@ -220,6 +221,8 @@ function isOfKind(value: unknown, kind: FieldKind, encoding: PayloadEncoding): b
       return typeof value === 'boolean'
     case 'strings':
       return Array.isArray(value) && value.every((item) => typeof item === 'string')
+    case 'failedKind':
+      return FAILED_KINDS.includes(value as FailedKind)
     case 'payload':
       return encoding === 'msgpack' || typeof value === 'string'
   }

@@ -6,7 +6,7 @@ import { startTestGateway, type TestGateway } from './support/gateway.ts'
 import { startUpstream, type TestUpstream } from './support/upstream.ts'
 
 /**
- * The story of DESIGN section 4, told with real requests: what runs, in which order, and what still
+ * The life of a request, told with real requests: what runs, in which order, and what still
  * runs when the way is shorter or a plugin fails.
  */
 
@@ -33,7 +33,7 @@ function makeTeller(name: string, priority: number, handlers: readonly Phase[]):
     priority,
     config,
     ...Object.fromEntries(handlers.map((phase) => [phase, tell(phase)])),
-  } as Plugin
+  }
 }
 
 const ALL: readonly Phase[] = [

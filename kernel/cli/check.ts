@@ -1,12 +1,11 @@
-import { relative } from 'node:path'
+import { resolve } from 'node:path'
 import { readConfiguration } from '../process/read-configuration.ts'
 import { PluginLoadError, listPlugins } from '../process/plugin-listing.ts'
 import { ConfigurationRefused } from '../process/reloader.ts'
 import { SettingError, readSettings } from '../read-settings.ts'
 import type { Entities } from '../config/entities.ts'
 import type { CommandContext } from './run.ts'
-import { EXIT_FAILED, EXIT_OK } from './terminal.ts'
-import { resolve } from 'node:path'
+import { EXIT_FAILED, EXIT_OK, toShown } from './terminal.ts'
 
 /** `sallyport check FILE`: validates a declarative file as `start` would, and starts nothing. */
 export async function check({ args, parts, terminal }: CommandContext): Promise<number> {
@@ -19,7 +18,7 @@ export async function check({ args, parts, terminal }: CommandContext): Promise<
   try {
     const plugins = await listPlugins(parts, settings.plugin)
     const path = resolve(folder, file)
-    const shown = relative(folder, path).startsWith('..') ? path : file
+    const shown = toShown(path, folder)
     const { entities, warnings } = await readConfiguration(path, shown, plugins)
     for (const warning of warnings) terminal.error(`${warning}\n`)
     terminal.out(`${shown}: ok, ${toCounts(entities)}\n`)

@@ -7,7 +7,7 @@ import { ConfigurationRefused } from '../process/reloader.ts'
 import { SettingError, readSettings } from '../read-settings.ts'
 import { createLog, openDescriptor } from '../telemetry/log.ts'
 import type { CommandContext } from './run.ts'
-import { EXIT_FAILED, EXIT_OK } from './terminal.ts'
+import { EXIT_FAILED, EXIT_OK, toShown } from './terminal.ts'
 
 /** What may wait for a slow reader; workers are slowed down long before, at 16 KB. */
 const OUTPUT_BYTES_MAX = 16 << 20
@@ -32,10 +32,15 @@ export async function start(context: CommandContext): Promise<number> {
       proxyListen: settings.proxyListen,
       accessLog: settings.accessLog,
       logLevel,
+      gateway: {
+        trustedIps: settings.trustedIps,
+        headerNaming: settings.headerNames,
+        allowDebugHeader: settings.debugHeader === 'on',
+      },
       drainMs: settings.drainTimeout,
       plugins,
       program,
-      readConfiguration: () => readConfiguration(config, config, plugins),
+      readConfiguration: () => readConfiguration(config, toShown(config, folder), plugins),
       watchConfiguration: (onChange) => watchDeclarativeFile(config, onChange),
       log,
       stdout: openDescriptor(1, OUTPUT_BYTES_MAX),

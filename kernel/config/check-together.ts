@@ -106,7 +106,7 @@ export function checkTenants(entities: readonly RawEntity[], errors: ErrorList):
   }
 }
 
-export function tenantOf(raw: RawEntity): string | null {
+function tenantOf(raw: RawEntity): string | null {
   const { tenant } = raw.value
   return typeof tenant === 'string' ? tenant : null
 }

@@ -71,13 +71,13 @@ function loadRoot(
   for (const raw of entities) {
     readFields(raw, errors, version !== null && version !== '3.0')
     if (!isIdFromReferences(raw)) {
-      giveId(raw)
+      giveId(raw, errors)
       index.add(raw)
     }
   }
   for (const raw of entities) {
     linkReferences(raw, index, errors)
-    if (isIdFromReferences(raw)) giveId(raw)
+    if (isIdFromReferences(raw)) giveId(raw, errors)
   }
   linkMemberships(entities, memberships, { index, errors })
   for (const raw of entities) {

@@ -24,7 +24,7 @@ import { healthchecks } from './healthchecks.ts'
  * `{ id }`. Field names, defaults and limits are Kong's.
  */
 
-export const protocols = [
+const protocols = [
   'http',
   'https',
   'grpc',
@@ -202,7 +202,6 @@ export type Consumer = Static<typeof consumer>
 export type ConsumerGroup = Static<typeof consumerGroup>
 export type PluginInstance = Static<typeof pluginInstance>
 export type Tenant = Static<typeof tenant>
-export type PluginSet = Static<typeof pluginSet>
 export type KeyauthCredential = Static<typeof keyauthCredential>
 
 /**

@@ -113,7 +113,7 @@ function atLeastOneMatcher(route: Route): Issue[] {
   return [{ path: [], message: `must have at least one of ${names}` }]
 }
 
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const unprintable = /[\0-\x1f\x7f]/
 const unprintableMessage = (value: string) =>
   `must not hold control characters, got ${quote(value)}`

@@ -68,7 +68,7 @@ export const flag = (value: boolean) => Type.Boolean({ default: value })
 export const listOf = <Item extends TSchema>(items: Item, options: Options = {}) =>
   Type.Array(items, { ...options })
 export const reference = () => objectOf({ id: uuid() })
-export const tags = () =>
+const tags = () =>
   nullable(
     listOf(
       Type.String({

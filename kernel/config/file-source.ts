@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FSWatcher, watch } from 'node:fs'
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileBytesMax } from './read-yaml.ts'
@@ -13,7 +13,10 @@ export interface WatchOptions {
   /** Quiet time after a notification before the file is read. */
   readonly debounceMs?: number
   readonly pollMs?: number
-  /** What the caller has read already, so that a change since then is noticed. */
+  /**
+   * What the caller has read already, so that a change since then is noticed. Without it, what the
+   * file holds at the time of the call counts as known.
+   */
   readonly initialText?: string
 }
 
@@ -68,8 +71,6 @@ class WatchedFile implements FileWatch {
   #watcher: FSWatcher | null = null
   #timer: NodeJS.Timeout | null = null
   #hash: string | null
-  /** Without a text to compare with, the first one that is read at once is what the caller has. */
-  #isBaselineOpen: boolean
   /** Of the file when it was read last; while it is the same, nobody has to read it again. */
   #signature: string | null = null
   #isChecking = false
@@ -80,8 +81,8 @@ class WatchedFile implements FileWatch {
     this.#path = path
     this.#onChange = onChange
     this.#debounceMs = options.debounceMs ?? debounceMsDefault
-    this.#hash = options.initialText === undefined ? null : hashOf(options.initialText)
-    this.#isBaselineOpen = options.initialText === undefined
+    const initialText = options.initialText ?? readNow(path)
+    this.#hash = initialText === null ? null : hashOf(initialText)
     this.#poll = setInterval(() => {
       this.#watchFolder()
       void this.#check()
@@ -145,16 +146,23 @@ class WatchedFile implements FileWatch {
       }
       this.#signature = before
       const hash = hashOf(text)
-      const isBaseline = this.#isBaselineOpen
-      this.#isBaselineOpen = false
       if (hash === this.#hash) return null
       this.#hash = hash
-      return isBaseline ? null : text
+      return text
     } catch {
-      this.#isBaselineOpen = false
       this.#signature = null
       return null
     }
+  }
+}
+
+/** At once, so that no change falls between the call and the first look. */
+function readNow(path: string): string | null {
+  try {
+    const { size } = statSync(path)
+    return size > fileBytesMax ? null : readFileSync(path, 'utf8')
+  } catch {
+    return null
   }
 }
 

@@ -70,12 +70,14 @@ function referenceKey(node: Located, label: string): string | null {
 }
 
 /** Gives an entity its id: the file's, or one made of what makes the entity unique. */
-export function giveId(raw: RawEntity): void {
+export function giveId(raw: RawEntity, errors: ErrorList): void {
   const own = raw.value['id']
-  if (typeof own === 'string') raw.value['id'] = own.toLowerCase()
-  if (own === undefined || raw.failed.has('id')) {
-    raw.value['id'] = stableUuid(`${raw.collection}:${uniqueKey(raw)}`)
+  if (typeof own === 'string') {
+    raw.value['id'] = own.toLowerCase()
+    return
   }
+  if (own !== undefined) errors.entity(raw, ['id'], `must be a uuid, got ${quote(own)}`)
+  raw.value['id'] = stableUuid(`${raw.collection}:${uniqueKey(raw)}`)
 }
 
 function uniqueKey(raw: RawEntity): string {

@@ -101,7 +101,7 @@ function syntaxMessage(code: string, message: string): string {
 
 const tooDeep = `the file is nested deeper than ${nestingMax} levels`
 
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const controlCharacter = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/
 
 const failed = (message: string, offset: number): YamlResult => ({
@@ -189,7 +189,8 @@ class YamlWalk {
     if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number') {
       return { ...scalar, value }
     }
-    return { ...scalar, value: source ?? String(value) }
+    // Whatever else a tag may have made of it counts as what was written.
+    return { ...scalar, value: source }
   }
 
   #map(pairs: readonly Pair[], depth: number, offset: number): LocatedMap {

@@ -111,7 +111,7 @@ function compile(schema: object): Validator {
 }
 
 /** JSON with sorted keys: equal values have equal text. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) => {
     if (typeof item !== 'object' || item === null || Array.isArray(item)) return item
     return Object.fromEntries(

@@ -116,6 +116,11 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
     if (this.cancelled) return false
     this.#account(chunk)
     if (this.#framing === 'none' || chunk.length === 0) return true
+    if (this.#framing === 'length' && this.#bytesLeft === 0) {
+      // The last announced byte is the end: one write less than waiting to be told so.
+      this.#endWith(chunk)
+      return true
+    }
     this.#flowing = true
     if (this.#response.write(chunk)) return true
     this.#needsDrain = true
@@ -123,26 +128,23 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
       this.#drainWatched = true
       this.#response.on('drain', onResponseDrain)
     }
-    this.connection.socket.setTimeout(this.connection.state.limits.answerIdleMs)
+    this.#watchTaking()
     return false
   }
 
-  end(chunk?: Uint8Array, trailers?: ReadonlyHeaderList | null): void {
+  end(chunk?: Uint8Array, trailers?: ReadonlyHeaderList): void {
     if (this.cancelled || this.#ended) return
-    if (chunk !== undefined) this.#account(chunk)
     if (!this.headSent) throw new Error('an answer ends after its head was sent')
+    if (chunk !== undefined) this.#account(chunk)
     if (this.#bytesLeft > 0) {
       // Fewer bytes than announced: the client must not take the next answer for the rest.
       this.abort('upstream-aborted')
       return
     }
-    this.#flowing = true
-    this.#ended = true
-    if (this.#framing === 'chunked' && trailers && trailers.length > 0) {
+    if (this.#framing === 'chunked' && trailers !== undefined && trailers.length > 0) {
       this.#response.addTrailers(toTrailers(trailers))
     }
-    if (chunk === undefined || chunk.length === 0 || this.#framing === 'none') this.#response.end()
-    else this.#response.end(chunk)
+    this.#endWith(this.#framing === 'none' ? undefined : chunk)
   }
 
   abort(reason: CancelReason): void {
@@ -198,7 +200,7 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
   }
 
   onSilence(): boolean {
-    if (this.#needsDrain) return true
+    if (this.#needsDrain || (this.#ended && !this.#finished)) return true
     if (this.body === null || this.body.complete) return false
     if (this.body.waiting) this.body.fail('timeout')
     else this.connection.socket.setTimeout(this.connection.state.limits.bodyIdleMs)
@@ -223,10 +225,30 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
     return this.body!.left > this.connection.state.limits.unreadBodyBytesMax
   }
 
+  #endWith(chunk: Uint8Array | undefined): void {
+    const together = !this.#flowing
+    this.#flowing = true
+    this.#ended = true
+    if (chunk === undefined || chunk.length === 0) this.#response.end()
+    else if (together && chunk.length <= JOINED_BYTES_MAX) {
+      // As latin1 it becomes one string with the head, and one plain write.
+      this.#response.end(toBuffer(chunk).toString('latin1'), 'latin1')
+    } else this.#response.end(chunk)
+    if (this.connection.socket.writableLength > 0) this.#watchTaking()
+  }
+
+  /** From now on a client that takes nothing for a while is cut off. */
+  #watchTaking(): void {
+    this.connection.socket.setTimeout(this.connection.state.limits.answerIdleMs)
+  }
+
   /** Bytes over the announced length would be taken for the next answer: a bug of the caller. */
   #account(chunk: Uint8Array): void {
-    if (!this.headSent || this.#ended) throw new Error('a body is written between head and end')
-    if (this.#framing !== 'length') return
+    if (!this.headSent) throw new Error('a body is written after the head')
+    if (this.#framing !== 'length') {
+      if (this.#ended) throw new Error('a body is written before its end')
+      return
+    }
     if (chunk.length > this.#bytesLeft) {
       throw new RangeError(`${chunk.length - this.#bytesLeft} bytes more than were announced`)
     }
@@ -244,6 +266,14 @@ export class NodeExchange implements Exchange, LiveExchange, RequestBodyOwner {
     this.#bytesReceived = this.bytesReceived
     this.#bytesSent = this.bytesSent
   }
+}
+
+/** Up to here copying a body costs less than a write of several parts. */
+const JOINED_BYTES_MAX = 8 * 1024
+
+function toBuffer(chunk: Uint8Array): Buffer {
+  if (Buffer.isBuffer(chunk)) return chunk
+  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 }
 
 function flushHead(exchange: NodeExchange): void {

@@ -1,7 +1,13 @@
 import { Pool } from 'undici'
 import type { Dispatcher } from 'undici'
 import { findHeader, type HeaderList } from '@sallyport/sdk'
-import type { SendTarget, Sending, UpstreamRequest, UpstreamSender } from '../exchange.ts'
+import {
+  type SendTarget,
+  type Sending,
+  UpstreamFailure,
+  type UpstreamRequest,
+  type UpstreamSender,
+} from '../exchange.ts'
 import type { HttpLimits } from './limits.ts'
 import { UndiciSending } from './undici-sending.ts'
 import { createUpstreamConnector } from './upstream-connector.ts'
@@ -28,6 +34,7 @@ class UndiciSender implements UpstreamSender {
   /** By target and connect time-out: undici fixes that one for a pool. */
   readonly #pools = new Map<string, TargetPool>()
   #uses = 0
+  #closed = false
 
   constructor(limits: HttpLimits) {
     this.#limits = limits
@@ -41,11 +48,16 @@ class UndiciSender implements UpstreamSender {
     target.usedAt = ++this.#uses
     target.inFlight++
     const sending = new UndiciSending(request, this.#limits, target.onOver)
+    if (this.#closed) {
+      sending.onResponseError(null, new UpstreamFailure('closed', 'the sender is closed', false))
+      return sending
+    }
     target.pool.dispatch(this.#toDispatch(request, sending, target), sending)
     return sending
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     const pools = [...this.#pools.values()]
     this.#pools.clear()
     await Promise.all(pools.map((target) => target.pool.destroy()))

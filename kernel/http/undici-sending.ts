@@ -200,6 +200,9 @@ export class UndiciSending implements Sending, BodySource, Progress, Dispatcher.
   #finish(): void {
     this.#over = true
     this.#backlog = []
+    // undici chains a finished request to the next one: without this a scavenge would find the whole
+    // exchange of every request alive through the one before, and promote it.
+    this.#sink = null
     this.#release()
   }
 

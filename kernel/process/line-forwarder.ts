@@ -46,7 +46,8 @@ export class LineForwarder {
   }
 
   #write(lines: string): void {
-    if (this.#destination.write(lines) || this.#waiting) return
+    // A destination whose reader has gone away answers nothing at all: what it gets is thrown away.
+    if (this.#destination.write(lines) !== false || this.#waiting) return
     this.#waiting = true
     for (const stream of this.#streams) stream.pause()
   }

@@ -25,8 +25,15 @@ export type RunningGateway = Pick<Gateway, 'load' | 'listen' | 'drain' | 'close'
 
 /** What plugin hosts share with their worker. */
 export interface HostContext {
+  readonly nodeId: string
   readonly log: Logger
   readonly counters: Counters
+  /**
+   * A plugin has made an isolate of this process unusable, and may have hurt the process: the worker
+   * is replaced, and from then on the plugin runs in the `process` tier, until the gateway is started
+   * anew.
+   */
+  readonly onPoisoned: (event: { plugin: string; reason: string }) => void
 }
 
 export interface PluginText {

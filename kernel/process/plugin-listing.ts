@@ -75,7 +75,7 @@ export async function toPluginCode(
   listings: readonly PluginListing[],
 ): Promise<PluginCode[]> {
   const bundled = new Map((await parts.bundledPlugins()).map((plugin) => [plugin.name, plugin]))
-  return await Promise.all(
+  return Promise.all(
     listings.map(async ({ manifest, tier, source, origin, bundled: isBundled }) => {
       if (tier !== 'inline') return { manifest, tier, module: null, source, origin }
       const module = isBundled ? bundled.get(manifest.name)! : await importPlugin(origin)

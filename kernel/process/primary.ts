@@ -3,8 +3,14 @@ import { closeSync, openSync } from 'node:fs'
 import type { Logger } from 'pino'
 import type { AccessLogSetting } from '../telemetry/access-log.ts'
 import type { LineDestination, LogLevel } from '../telemetry/log.ts'
+import type { GatewaySettings } from '../gateway.ts'
 import { LineForwarder } from './line-forwarder.ts'
-import { type Address, bindListeningSocket, formatAddress } from './listening-socket.ts'
+import {
+  type Address,
+  type ListeningSocket,
+  bindListeningSocket,
+  formatAddress,
+} from './listening-socket.ts'
 import type { PluginListing } from './plugin-listing.ts'
 import { type Configuration, Reloader, type ReloadOutcome } from './reloader.ts'
 import { type SupervisionTimings, SUPERVISION_TIMINGS, Supervisor } from './supervisor.ts'
@@ -15,13 +21,14 @@ export interface PrimaryOptions {
   readonly proxyListen: Address
   readonly accessLog: AccessLogSetting
   readonly logLevel: LogLevel
+  readonly gateway: GatewaySettings
   readonly drainMs: number
   readonly plugins: readonly PluginListing[]
   readonly program: WorkerProgram
   /** Rejects with `ConfigurationRefused`. */
   readonly readConfiguration: () => Promise<Configuration>
-  /** Calls back when the configuration should be read again; returns how to stop that. */
-  readonly watchConfiguration: ((onChange: () => void) => () => void) | null
+  /** Calls back when the configuration should be read again, until it is closed. */
+  readonly watchConfiguration: ((onChange: () => void) => { close(): void }) | null
   readonly log: Logger
   /** Where the output of the workers goes. */
   readonly stdout: LineDestination
@@ -53,7 +60,32 @@ export interface RunningPrimary {
  * configuration is refused (`ConfigurationRefused`) or with an Error of one sentence.
  */
 export async function startPrimary(options: PrimaryOptions): Promise<RunningPrimary> {
-  const { log, workers, drainMs } = options
+  let reloader: Reloader | null = null
+  let changedMeanwhile = false
+  // Watched before it is read, so that no change falls in between.
+  const watch = options.watchConfiguration?.(() => {
+    changedMeanwhile = true
+    void reloader?.reload()
+  })
+  try {
+    const started = await startServing(options)
+    reloader = started.reloader
+    if (changedMeanwhile) void reloader.reload()
+    return toPrimary(options, started, () => watch?.close())
+  } catch (error) {
+    watch?.close()
+    throw error
+  }
+}
+
+interface Started {
+  readonly socket: ListeningSocket
+  readonly supervisor: Supervisor
+  readonly reloader: Reloader
+}
+
+async function startServing(options: PrimaryOptions): Promise<Started> {
+  const { log, workers } = options
   const { hash, entities, warnings } = await options.readConfiguration()
   for (const warning of warnings) log.warn(warning)
   checkAccessLog(options.accessLog)
@@ -75,16 +107,22 @@ export async function startPrimary(options: PrimaryOptions): Promise<RunningPrim
     publish: (snapshot) => supervisor.publish(snapshot),
     log,
   })
-  const unwatch = options.watchConfiguration?.(() => void reloader.reload())
   log.info(
     { proxy: formatAddress(socket.address), workers, version: 1, hash },
     'the gateway is ready',
   )
+  return { socket, supervisor, reloader }
+}
 
+function toPrimary(
+  { log, drainMs }: PrimaryOptions,
+  { socket, supervisor, reloader }: Started,
+  unwatch: () => void,
+): RunningPrimary {
   let stopping: Promise<void> | null = null
   const stop = async () => {
     log.info({ drainMs }, 'the gateway stops')
-    unwatch?.()
+    unwatch()
     // Once the workers have closed theirs, too, connections are refused and go elsewhere.
     socket.close()
     await supervisor.stop(drainMs)
@@ -103,11 +141,11 @@ export async function startPrimary(options: PrimaryOptions): Promise<RunningPrim
 }
 
 function toSupervision(options: PrimaryOptions, fd: number) {
-  const { workers, program, plugins, accessLog, logLevel, drainMs, log } = options
+  const { workers, program, plugins, accessLog, logLevel, gateway, drainMs, log } = options
   return {
     workers,
     program,
-    init: { nodeId: randomUUID(), plugins, accessLog, logLevel, drainMs },
+    init: { nodeId: randomUUID(), plugins, accessLog, logLevel, gateway, drainMs },
     fds: [fd],
     stdout: new LineForwarder(options.stdout),
     stderr: new LineForwarder(options.stderr),

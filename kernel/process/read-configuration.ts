@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { formatConfigError } from '../config/config-error.ts'
 import { loadDeclarative } from '../config/declarative.ts'
+import { readDeclarativeFile } from '../config/file-source.ts'
 import type { PluginListing } from './plugin-listing.ts'
 import { type Configuration, ConfigurationRefused } from './reloader.ts'
 
@@ -15,7 +15,7 @@ export async function readConfiguration(
 ): Promise<Configuration> {
   let text: string
   try {
-    text = await readFile(path, 'utf8')
+    text = await readDeclarativeFile(path)
   } catch (error) {
     throw new ConfigurationRefused([`${shown}: cannot be read: ${(error as Error).message}`])
   }

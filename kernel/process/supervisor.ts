@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { CounterTable } from '../counters.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { LineForwarder } from './line-forwarder.ts'
+import type { PluginListing } from './plugin-listing.ts'
 import type { WorkerInit } from './worker-channel.ts'
 import {
   type LoadOutcome,
@@ -62,6 +63,7 @@ export class Supervisor {
   readonly #alive = new Set<WorkerProcess>()
   readonly #catchingUp = new Map<WorkerProcess, Promise<void>>()
   readonly #waiters = new Set<() => void>()
+  #plugins: readonly PluginListing[]
   #snapshot: Snapshot
   #heart: NodeJS.Timeout | null = null
   #state: 'starting' | 'running' | 'stopping' = 'starting'
@@ -70,6 +72,7 @@ export class Supervisor {
   constructor(snapshot: Snapshot, options: SupervisorOptions) {
     this.#snapshot = snapshot
     this.#options = options
+    this.#plugins = options.init.plugins
   }
 
   get workers(): { place: number; pid: number; state: WorkerState; version: number }[] {
@@ -186,7 +189,7 @@ export class Supervisor {
     const { init, program, fds, stdout, stderr, timings } = this.#options
     const worker = new WorkerProcess({
       program,
-      init: { ...init, place, listenFds: [], silenceMs: timings.silenceMs },
+      init: { ...init, plugins: this.#plugins, place, listenFds: [], silenceMs: timings.silenceMs },
       fds,
       stdout,
       stderr,
@@ -197,6 +200,7 @@ export class Supervisor {
           this.#alive.delete(it)
           this.#wake()
         },
+        onPoisoned: (plugin, reason) => this.#onPoisoned(plugin, reason),
         onCount: (items) => items.map((item) => this.#counters.add(...item)),
       },
     })
@@ -210,7 +214,7 @@ export class Supervisor {
 
   #onServing(worker: WorkerProcess): void {
     this.#options.log.info(
-      { worker: worker.place, pid: worker.pid, version: worker.version },
+      { worker: worker.place, workerPid: worker.pid, version: worker.version },
       'a worker serves',
     )
     // The snapshot may have changed while the first one was on its way.
@@ -231,7 +235,7 @@ export class Supervisor {
     const delayMs = backOffMs(place.failures, timings)
     place.failures += 1
     log.error(
-      { worker: worker.place, pid: worker.pid, reason, delayMs },
+      { worker: worker.place, workerPid: worker.pid, reason, delayMs },
       'a worker is lost and is replaced',
     )
     const replace = () => {
@@ -240,6 +244,19 @@ export class Supervisor {
     }
     if (delayMs === 0) replace()
     else place.timer = setTimeout(replace, delayMs)
+  }
+
+  /** The safety boundary is a process of its own; who has left its isolate is moved there. */
+  #onPoisoned(name: string, reason: string): void {
+    this.#options.log.error(
+      { plugin: name, reason },
+      'a plugin has hurt its worker and runs in the process tier from now on',
+    )
+    this.#plugins = this.#plugins.map((plugin) =>
+      plugin.manifest.name === name && plugin.tier === 'isolate'
+        ? { ...plugin, tier: 'process' }
+        : plugin,
+    )
   }
 
   #beat(): void {
@@ -264,7 +281,7 @@ export class Supervisor {
 }
 
 /** How long a replacement waits after so many failures in a row. */
-export function backOffMs(failures: number, timings: SupervisionTimings): number {
+function backOffMs(failures: number, timings: SupervisionTimings): number {
   if (failures === 0) return 0
   return Math.min(timings.backOffMs * 2 ** (failures - 1), timings.backOffMaxMs)
 }

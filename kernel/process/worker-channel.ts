@@ -1,5 +1,6 @@
 import type { AccessLogSetting } from '../telemetry/access-log.ts'
 import type { LogLevel } from '../telemetry/log.ts'
+import type { GatewaySettings } from '../gateway.ts'
 import type { Entities } from '../config/entities.ts'
 import type { PluginListing } from './plugin-listing.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -40,6 +41,8 @@ export interface ToPrimary {
   unable: { reason: string }
   /** It was told to go by a signal of its own, and drains. */
   leaving: object
+  /** A plugin of the `isolate` tier has hurt its worker, which leaves. */
+  poisoned: { plugin: string; reason: string }
   count: { batch: number; items: CountItem[] }
 }
 
@@ -52,6 +55,7 @@ export interface WorkerInit {
   readonly plugins: readonly PluginListing[]
   readonly accessLog: AccessLogSetting
   readonly logLevel: LogLevel
+  readonly gateway: GatewaySettings
   /** Descriptors of the sockets that were bound by the primary and inherited. */
   readonly listenFds: readonly number[]
   readonly drainMs: number

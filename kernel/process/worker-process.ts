@@ -31,6 +31,7 @@ export interface WorkerEvents {
   /** It will serve no more, though its process may live on for a while. Told once. */
   onLost(worker: WorkerProcess, reason: string): void
   onGone(worker: WorkerProcess): void
+  onPoisoned(plugin: string, reason: string): void
   onCount(items: readonly CountItem[]): number[]
 }
 
@@ -149,7 +150,7 @@ export class WorkerProcess {
       // Pings and counts of other workers get their turn between two parts.
       await nextTurn()
     }
-    return await outcome
+    return outcome
   }
 
   #onMessage(message: MessageToPrimary): void {
@@ -178,6 +179,9 @@ export class WorkerProcess {
         return
       case 'unable':
         this.#killedFor ??= message.reason
+        return
+      case 'poisoned':
+        this.#events.onPoisoned(message.plugin, message.reason)
         return
       case 'leaving':
         this.#state = 'draining'

@@ -146,9 +146,24 @@ class Worker {
     const plugins = await toPluginCode(this.#parts, init.plugins)
     const tiers = new Set(plugins.map((plugin) => plugin.tier))
     const counters: Counters = this.#counters
-    const hostFactories = await this.#parts.hostFactories(tiers, { log, counters })
     const { nodeId } = init
-    return await this.#parts.createGateway({ nodeId, plugins, hostFactories, log, accessLog })
+    const hostFactories = await this.#parts.hostFactories(tiers, {
+      nodeId,
+      log,
+      counters,
+      onPoisoned: ({ plugin, reason }) => {
+        this.#send({ kind: 'poisoned', plugin, reason })
+        this.leave(`the plugin "${plugin}" has hurt this worker: ${reason}`)
+      },
+    })
+    return await this.#parts.createGateway({
+      ...init.gateway,
+      nodeId,
+      plugins,
+      hostFactories,
+      log,
+      accessLog,
+    })
   }
 
   async #load(snapshot: Snapshot): Promise<void> {

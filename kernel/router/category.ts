@@ -1,10 +1,9 @@
 import { EntryList } from './entry-list.ts'
-import type { Bucket, RouteSearch } from './entry-list.ts'
+import type { Bucket, OnDisorder } from './entry-list.ts'
 import { HostIndex } from './host-index.ts'
-import type { RequestHost } from './host-rule.ts'
 import { PathTrie } from './path-trie.ts'
 import { attribute } from './route-entry.ts'
-import type { RouteEntry } from './route-entry.ts'
+import type { RouteEntry, RouteSearch } from './route-entry.ts'
 
 /** All entries that select by the same set of attributes, indexed by host and then by path. */
 export class Category<R, S> {
@@ -12,11 +11,11 @@ export class Category<R, S> {
   readonly #hosts: HostIndex<R, S> | null
   readonly #all: Bucket<R, S>
 
-  constructor(attributes: number, onDisorder: (list: EntryList<R, S>) => void) {
+  constructor(attributes: number, onDisorder: OnDisorder<R, S>) {
     this.attributes = attributes
-    const makeList = () => new EntryList<R, S>(onDisorder)
     const hasPaths = (attributes & attribute.uri) !== 0
-    const makeBucket = () => (hasPaths ? new PathTrie<R, S>(makeList) : makeList())
+    const makeBucket = () =>
+      hasPaths ? new PathTrie<R, S>(onDisorder) : new EntryList<R, S>(onDisorder)
     this.#all = makeBucket()
     this.#hosts = (attributes & attribute.host) === 0 ? null : new HostIndex<R, S>(makeBucket)
   }
@@ -26,7 +25,8 @@ export class Category<R, S> {
     else this.#hosts.add(entry)
   }
 
-  find(search: RouteSearch, host: RequestHost | null): RouteEntry<R, S> | null {
+  find(search: RouteSearch): RouteEntry<R, S> | null {
+    const { host } = search
     if (this.#hosts === null) return this.#all.best(search, null)
     if (host === null) return null
     const exact = this.#hosts.exact(host)?.best(search, null) ?? null

@@ -1,13 +1,5 @@
 import { compareEntries, holdsRest } from './route-entry.ts'
-import type { RouteEntry } from './route-entry.ts'
-import type { RouterRequest } from './types.ts'
-
-/** What stays the same while one request is looked up. */
-export interface RouteSearch {
-  readonly request: RouterRequest
-  /** Plain HTTP has no SNI: then a route's `snis` ask for nothing. */
-  readonly ignoresSni: boolean
-}
+import type { RouteEntry, RouteSearch } from './route-entry.ts'
 
 /** Entries of one category that share what an index has already compared. */
 export interface Bucket<R, S> {
@@ -16,53 +8,67 @@ export interface Bucket<R, S> {
   best(search: RouteSearch, best: RouteEntry<R, S> | null): RouteEntry<R, S> | null
 }
 
-/** A bucket in the order of `compareEntries`. */
+/** Told of entries that must be sorted before they are asked anything. */
+export type OnDisorder<R, S> = (entries: RouteEntry<R, S>[]) => void
+
+/** A bucket without a further index. */
 export class EntryList<R, S> implements Bucket<R, S> {
   readonly #entries: RouteEntry<R, S>[] = []
-  readonly #onDisorder: (list: EntryList<R, S>) => void
-  #isSorted = true
+  readonly #onDisorder: OnDisorder<R, S>
 
-  /** `onDisorder` is told once when the list will need `sort` before it is asked anything. */
-  constructor(onDisorder: (list: EntryList<R, S>) => void) {
+  constructor(onDisorder: OnDisorder<R, S>) {
     this.#onDisorder = onDisorder
   }
 
   add(entry: RouteEntry<R, S>): void {
-    const last = this.#entries.at(-1)
-    this.#entries.push(entry)
-    if (!this.#isSorted || last === undefined || compareEntries(last, entry) <= 0) return
-    this.#isSorted = false
-    this.#onDisorder(this)
+    appendEntry(this.#entries, entry, this.#onDisorder)
   }
 
   best(search: RouteSearch, best: RouteEntry<R, S> | null): RouteEntry<R, S> | null {
-    const { request, ignoresSni } = search
-    for (const entry of this.#entries) {
-      if (best !== null && compareEntries(best, entry) <= 0) return best
-      if (holdsRest(entry, request, ignoresSni)) return entry
-    }
-    return best
+    return bestEntry(this.#entries, search, best)
   }
+}
 
-  /** Sorts in portions, so that a caller can let others run in between. */
-  *sort(): Generator<void> {
-    let runs: RouteEntry<R, S>[][] = []
-    for (let at = 0; at < this.#entries.length; at += portion) {
-      runs.push(this.#entries.slice(at, at + portion).toSorted(compareEntries))
-      yield
-    }
-    while (runs.length > 1) {
-      const merged: RouteEntry<R, S>[][] = []
-      for (let at = 0; at < runs.length; at += 2) {
-        merged.push(yield* mergeRuns(runs[at] ?? [], runs[at + 1] ?? []))
-      }
-      runs = merged
-    }
-    const [sorted = []] = runs
-    for (const [index, entry] of sorted.entries()) this.#entries[index] = entry
-    this.#isSorted = true
+export function appendEntry<R, S>(
+  entries: RouteEntry<R, S>[],
+  entry: RouteEntry<R, S>,
+  onDisorder: OnDisorder<R, S>,
+): void {
+  const last = entries.at(-1)
+  entries.push(entry)
+  if (last !== undefined && compareEntries(last, entry) > 0) onDisorder(entries)
+}
+
+/** The first of sorted entries that matches, unless `best` goes before it. */
+export function bestEntry<R, S>(
+  entries: readonly RouteEntry<R, S>[],
+  search: RouteSearch,
+  best: RouteEntry<R, S> | null,
+): RouteEntry<R, S> | null {
+  for (const entry of entries) {
+    if (best !== null && compareEntries(best, entry) <= 0) return best
+    if (holdsRest(entry, search)) return entry
+  }
+  return best
+}
+
+/** Sorts in place and in portions, so that a caller can let others run in between. */
+export function* sortEntries<R, S>(entries: RouteEntry<R, S>[]): Generator<void> {
+  let runs: RouteEntry<R, S>[][] = []
+  for (let at = 0; at < entries.length; at += portion) {
+    runs.push(entries.slice(at, at + portion).toSorted(compareEntries))
     yield
   }
+  while (runs.length > 1) {
+    const merged: RouteEntry<R, S>[][] = []
+    for (let at = 0; at < runs.length; at += 2) {
+      merged.push(yield* mergeRuns(runs[at] ?? [], runs[at + 1] ?? []))
+    }
+    runs = merged
+  }
+  const [sorted = []] = runs
+  for (const [index, entry] of sorted.entries()) entries[index] = entry
+  yield
 }
 
 // Small enough that sorting one portion takes well below a millisecond.

@@ -1,25 +1,24 @@
-import type { Bucket, EntryList, RouteSearch } from './entry-list.ts'
-import type { RouteEntry } from './route-entry.ts'
-
-type MakeList<R, S> = () => EntryList<R, S>
+import { appendEntry, bestEntry } from './entry-list.ts'
+import type { Bucket, OnDisorder } from './entry-list.ts'
+import type { RouteEntry, RouteSearch } from './route-entry.ts'
 
 /**
  * Entries by path prefix, in a radix tree: one walk along the request path passes every entry whose
  * path is a prefix of it. A regex stands at the text that its matches begin with.
  */
 export class PathTrie<R, S> implements Bucket<R, S> {
-  readonly #root: PathNode<R, S> = { label: '', list: null, children: null }
-  readonly #makeList: MakeList<R, S>
+  readonly #root: PathNode<R, S> = newNode('')
+  readonly #onDisorder: OnDisorder<R, S>
 
-  constructor(makeList: MakeList<R, S>) {
-    this.#makeList = makeList
+  constructor(onDisorder: OnDisorder<R, S>) {
+    this.#onDisorder = onDisorder
   }
 
   add(entry: RouteEntry<R, S>): void {
     const prefix = entry.regex === null ? (entry.path ?? '') : entry.regex.prefix
     const node = this.#nodeAt(prefix)
-    node.list ??= this.#makeList()
-    node.list.add(entry)
+    node.entries ??= []
+    appendEntry(node.entries, entry, this.#onDisorder)
   }
 
   best(search: RouteSearch, best: RouteEntry<R, S> | null): RouteEntry<R, S> | null {
@@ -27,11 +26,10 @@ export class PathTrie<R, S> implements Bucket<R, S> {
     let found = best
     let at = 0
     for (let node: PathNode<R, S> | undefined = this.#root; node !== undefined;) {
-      if (node.list !== null) found = node.list.best(search, found)
-      const next: PathNode<R, S> | undefined = node.children?.get(path.charCodeAt(at))
-      if (next === undefined || !path.startsWith(next.label, at)) return found
-      at += next.label.length
-      node = next
+      if (node.entries !== null) found = bestEntry(node.entries, search, found)
+      node = childAt(node, path.charCodeAt(at))
+      if (node === undefined || !path.startsWith(node.label, at)) return found
+      at += node.label.length
     }
     return found
   }
@@ -40,16 +38,10 @@ export class PathTrie<R, S> implements Bucket<R, S> {
     let node = this.#root
     let at = 0
     while (at < prefix.length) {
-      node.children ??= new Map()
-      const first = prefix.charCodeAt(at)
-      let child = node.children.get(first)
-      if (child === undefined) {
-        child = { label: prefix.slice(at), list: null, children: null }
-        node.children.set(first, child)
-        return child
-      }
+      const child = childAt(node, prefix.charCodeAt(at))
+      if (child === undefined) return addChild(node, newNode(prefix.slice(at)))
       const shared = sharedLength(child.label, prefix, at)
-      if (shared < child.label.length) child = splitNode(node.children, child, shared)
+      if (shared < child.label.length) splitNode(child, shared)
       at += shared
       node = child
     }
@@ -57,10 +49,34 @@ export class PathTrie<R, S> implements Bucket<R, S> {
   }
 }
 
+// A lookup waits for memory more than for anything else: a node is one object, and its children
+// are found by a short text of their first characters instead of a map.
 interface PathNode<R, S> {
   label: string
-  list: EntryList<R, S> | null
-  children: Map<number, PathNode<R, S>> | null
+  entries: RouteEntry<R, S>[] | null
+  /** The first character of each child, in the order of `children`. */
+  firsts: string
+  children: PathNode<R, S>[] | null
+}
+
+function newNode<R, S>(label: string): PathNode<R, S> {
+  return { label, entries: null, firsts: '', children: null }
+}
+
+function childAt<R, S>(node: PathNode<R, S>, code: number): PathNode<R, S> | undefined {
+  const { firsts, children } = node
+  if (children === null) return undefined
+  for (let index = 0; index < firsts.length; index++) {
+    if (firsts.charCodeAt(index) === code) return children[index]
+  }
+  return undefined
+}
+
+function addChild<R, S>(node: PathNode<R, S>, child: PathNode<R, S>): PathNode<R, S> {
+  node.firsts += child.label.charAt(0)
+  node.children ??= []
+  node.children.push(child)
+  return child
 }
 
 function sharedLength(label: string, prefix: string, start: number): number {
@@ -70,18 +86,12 @@ function sharedLength(label: string, prefix: string, start: number): number {
   return length
 }
 
-/** Puts a node for the first `length` characters above `child` and returns it. */
-function splitNode<R, S>(
-  siblings: Map<number, PathNode<R, S>>,
-  child: PathNode<R, S>,
-  length: number,
-): PathNode<R, S> {
-  const upper: PathNode<R, S> = {
-    label: child.label.slice(0, length),
-    list: null,
-    children: new Map([[child.label.charCodeAt(length), child]]),
-  }
-  child.label = child.label.slice(length)
-  siblings.set(upper.label.charCodeAt(0), upper)
-  return upper
+/** Leaves the first `length` characters to the node and moves all else into a child of it. */
+function splitNode<R, S>(node: PathNode<R, S>, length: number): void {
+  const lower: PathNode<R, S> = { ...node, label: node.label.slice(length) }
+  node.label = node.label.slice(0, length)
+  node.entries = null
+  node.firsts = ''
+  node.children = null
+  addChild(node, lower)
 }

@@ -1,10 +1,10 @@
-import type { SafeRegex } from '../safe-regex.ts'
+import type { SafeMatch, SafeRegex } from '../safe-regex.ts'
 import { addressRank, findAddress, toAddressRules } from './address-rule.ts'
 import type { AddressRule } from './address-rule.ts'
 import { findHeader, toHeaderRules } from './header-rule.ts'
 import type { HeaderRule } from './header-rule.ts'
 import { toHostRules } from './host-rule.ts'
-import type { HostRule } from './host-rule.ts'
+import type { HostRule, RequestHost } from './host-rule.ts'
 import type { RouterRequest, RouterRoute, RouterService } from './types.ts'
 
 /** One bit for each attribute by which a route may select; a higher bit weighs more. */
@@ -17,6 +17,8 @@ export const attribute = {
   src: 0x02,
   dst: 0x01,
 } as const
+
+const httpProtocols: ReadonlySet<string> = new Set(['http', 'https', 'grpc', 'grpcs', 'ws', 'wss'])
 
 /** Bonuses inside a category, compared as one number. */
 const bonus = { wildcardPort: 0x04, plainHosts: 0x02, regexPath: 0x01 } as const
@@ -38,6 +40,11 @@ export interface RouteEntry<R, S> {
   readonly snis: ReadonlySet<string> | null
   readonly sources: readonly AddressRule[] | null
   readonly destinations: readonly AddressRule[] | null
+  readonly stripPath: boolean
+  readonly preserveHost: boolean
+  readonly isV1: boolean
+  /** The service's path; null when there is no service or it is not HTTP. */
+  readonly base: string | null
   readonly bonuses: number
   readonly regexPriority: number
   readonly pathLength: number
@@ -77,6 +84,10 @@ export function toEntries<R extends RouterRoute, S extends RouterService>(
     snis,
     sources,
     destinations,
+    stripPath: route.strip_path === true,
+    preserveHost: route.preserve_host === true,
+    isV1: route.path_handling === 'v1',
+    base: baseOf(service),
     addressRank: addressRank(sources) + addressRank(destinations),
     createdAt: route.created_at ?? 0,
     position,
@@ -123,12 +134,20 @@ export function compareEntries(
   )
 }
 
+/** What stays the same while one request is looked up. */
+export interface RouteSearch {
+  readonly request: RouterRequest
+  readonly host: RequestHost | null
+  /** Plain HTTP has no SNI: then a route's `snis` ask for nothing. */
+  readonly ignoresSni: boolean
+  /** The last regex path that matched, and what it found: running it twice would cost the most. */
+  regex: SafeRegex | null
+  found: SafeMatch | null
+}
+
 /** Whether everything holds that the host and path indexes have not settled. */
-export function holdsRest(
-  entry: RouteEntry<unknown, unknown>,
-  request: RouterRequest,
-  ignoresSni: boolean,
-): boolean {
+export function holdsRest(entry: RouteEntry<unknown, unknown>, search: RouteSearch): boolean {
+  const { request, ignoresSni } = search
   if (entry.methods !== null && !entry.methods.has(request.method)) return false
   if (entry.snis !== null && !ignoresSni && !holdsSni(entry.snis, request.sni)) return false
   if (entry.headers !== null) {
@@ -141,17 +160,32 @@ export function holdsRest(
   if (destinations !== null && findAddress(destinations, request.dstIp, request.dstPort) === null) {
     return false
   }
-  return entry.regex === null || entry.regex.test(request.path)
+  return entry.regex === null || execPath(entry.regex, search) !== null
+}
+
+/** Runs a regex path, unless it is the one that has just been run. */
+export function execPath(regex: SafeRegex, search: RouteSearch): SafeMatch | null {
+  if (search.regex === regex) return search.found
+  const found = regex.exec(search.request.path)
+  if (found === null) return null
+  search.regex = regex
+  search.found = found
+  return found
 }
 
 /** Names are compared without case and without the root's dot. */
-export function foldSni(sni: string): string {
+function foldSni(sni: string): string {
   const folded = sni.toLowerCase()
   return folded.length > 1 && folded.endsWith('.') ? folded.slice(0, -1) : folded
 }
 
 function holdsSni(snis: ReadonlySet<string>, sni: string | null): boolean {
   return sni !== null && snis.has(foldSni(sni))
+}
+
+function baseOf(service: RouterService | null): string | null {
+  if (service === null || !httpProtocols.has(service.protocol ?? 'http')) return null
+  return service.path ?? '/'
 }
 
 function hostBonus(hosts: readonly HostRule[] | null): number {

@@ -1,10 +1,10 @@
 import { compileSafeRegex } from '../safe-regex.ts'
 import type { SafeRegex } from '../safe-regex.ts'
 import { Category, orderCategories } from './category.ts'
-import type { EntryList } from './entry-list.ts'
+import { sortEntries } from './entry-list.ts'
 import { toRequestHost } from './host-rule.ts'
 import { toEntries } from './route-entry.ts'
-import type { RouteEntry } from './route-entry.ts'
+import type { RouteEntry, RouteSearch } from './route-entry.ts'
 import { toRouteMatch } from './route-match.ts'
 import type { RouteMatch, RouterRequest, RouterRoute, RouterService } from './types.ts'
 
@@ -14,7 +14,8 @@ const streamProtocols: ReadonlySet<string> = new Set(['tcp', 'tls', 'udp', 'tls_
 export class RouteIndex<R extends RouterRoute, S extends RouterService> {
   readonly headerNames = new Set<string>()
   usesAddresses = false
-  readonly #disordered: EntryList<R, S>[] = []
+  usesRegexes = false
+  readonly #disordered = new Set<RouteEntry<R, S>[]>()
   readonly #http = new Map<number, Category<R, S>>()
   readonly #stream = new Map<number, Category<R, S>>()
   #orderHttp: readonly Category<R, S>[] = []
@@ -24,10 +25,10 @@ export class RouteIndex<R extends RouterRoute, S extends RouterService> {
   find(request: RouterRequest): RouteMatch<R, S> | null {
     const ignoresSni = request.scheme === 'http' || request.scheme === 'grpc'
     const host = toRequestHost(request.host, request.scheme)
-    const facts = { request, host, ignoresSni }
+    const search: RouteSearch = { request, host, ignoresSni, regex: null, found: null }
     for (const category of this.#orderFor(request.scheme, ignoresSni)) {
-      const entry = category.find(facts, host)
-      if (entry !== null) return toRouteMatch(entry, facts)
+      const entry = category.find(search)
+      if (entry !== null) return toRouteMatch(entry, search)
     }
     return null
   }
@@ -47,7 +48,8 @@ export class RouteIndex<R extends RouterRoute, S extends RouterService> {
       for (const entry of toEntries({ route, service, position, compilePath })) this.#add(entry)
       yield
     }
-    for (const list of this.#disordered) yield* list.sort()
+    for (const entries of this.#disordered) yield* sortEntries(entries)
+    this.#disordered.clear()
     this.#orderHttp = orderCategories(this.#http.values(), false)
     this.#orderPlainHttp = orderCategories(this.#http.values(), true)
     this.#orderStream = orderCategories(this.#stream.values(), false)
@@ -55,6 +57,7 @@ export class RouteIndex<R extends RouterRoute, S extends RouterService> {
 
   #add(entry: RouteEntry<R, S>): void {
     for (const rule of entry.headers ?? []) this.headerNames.add(rule.name)
+    if (entry.regex !== null) this.usesRegexes = true
     if (entry.sources !== null || entry.destinations !== null) this.usesAddresses = true
     const protocols = entry.route.protocols ?? []
     // A route that does not say belongs to both.
@@ -70,7 +73,7 @@ export class RouteIndex<R extends RouterRoute, S extends RouterService> {
   #categoryOf(categories: Map<number, Category<R, S>>, entry: RouteEntry<R, S>): Category<R, S> {
     let category = categories.get(entry.attributes)
     if (category === undefined) {
-      category = new Category<R, S>(entry.attributes, (list) => this.#disordered.push(list))
+      category = new Category<R, S>(entry.attributes, (entries) => this.#disordered.add(entries))
       categories.set(entry.attributes, category)
     }
     return category

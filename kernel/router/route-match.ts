@@ -2,58 +2,53 @@ import { sanitisePostfix, escapePath } from './uri.ts'
 import { findAddress } from './address-rule.ts'
 import { findHeader } from './header-rule.ts'
 import { holdsHost } from './host-rule.ts'
-import type { RequestHost } from './host-rule.ts'
-import type { RouteEntry } from './route-entry.ts'
+import type { HostRule, RequestHost } from './host-rule.ts'
+import { execPath } from './route-entry.ts'
+import type { RouteEntry, RouteSearch } from './route-entry.ts'
 import type { RouteMatch, RouteMatches, RouterRequest, UriCaptures } from './types.ts'
 import type { RouterRoute, RouterService } from './types.ts'
 import { toUpstreamPath } from './upstream-path.ts'
 import type { SafeMatch } from '../safe-regex.ts'
 
-const httpProtocols: ReadonlySet<string> = new Set(['http', 'https', 'grpc', 'grpcs', 'ws', 'wss'])
-
-export interface MatchFacts {
-  readonly request: RouterRequest
-  readonly host: RequestHost | null
-  readonly ignoresSni: boolean
-}
-
 /** Describes the entry that won: what matched, and what goes upstream. */
 export function toRouteMatch<R extends RouterRoute, S extends RouterService>(
   entry: RouteEntry<R, S>,
-  facts: MatchFacts,
+  search: RouteSearch,
 ): RouteMatch<R, S> {
-  const { route, service } = entry
-  const { request } = facts
-  const found = entry.regex === null ? null : entry.regex.exec(request.path)
-  const isHttp = service !== null && httpProtocols.has(service.protocol ?? 'http')
+  const { path } = search.request
+  const found = entry.regex === null ? null : execPath(entry.regex, search)
   const cut = entry.path === null ? null : (found?.captures[0]?.length ?? entry.path.length)
-  const stripPath = route.strip_path === true
+  const isStripped = entry.base !== null && entry.stripPath && cut !== null
   return {
-    route,
-    service,
-    prefix: isHttp && stripPath && cut !== null ? request.path.slice(0, cut) : null,
-    matches: toMatches(entry, facts, found),
-    upstreamPath: isHttp
-      ? escapePath(
-          toUpstreamPath({
-            base: service.path ?? '/',
-            path: request.path,
-            postfix: cut === null ? null : sanitisePostfix(request.path.slice(cut)),
-            stripPath,
-            isV1: route.path_handling === 'v1',
-          }),
-        )
-      : '',
-    upstreamHost: isHttp && route.preserve_host === true ? (request.host ?? request.sni) : null,
+    route: entry.route,
+    service: entry.service,
+    prefix: isStripped ? path.slice(0, cut) : null,
+    matches: toMatches(entry, search, found),
+    upstreamPath: entry.base === null ? '' : toEscapedPath(entry, entry.base, { path, cut }),
+    upstreamHost: entry.base !== null && entry.preserveHost ? hostToPreserve(search) : null,
   }
+}
+
+function toEscapedPath(
+  entry: RouteEntry<unknown, unknown>,
+  base: string,
+  { path, cut }: { path: string; cut: number | null },
+): string {
+  const { stripPath, isV1 } = entry
+  const postfix = cut === null ? null : sanitisePostfix(path.slice(cut))
+  return escapePath(toUpstreamPath({ base, path, postfix, stripPath, isV1 }))
+}
+
+function hostToPreserve({ request }: RouteSearch): string | null {
+  return request.host ?? request.sni
 }
 
 function toMatches(
   entry: RouteEntry<unknown, unknown>,
-  facts: MatchFacts,
+  search: RouteSearch,
   found: SafeMatch | null,
 ): RouteMatches {
-  const { request, host } = facts
+  const { request, host } = search
   const source = entry.sources && findAddress(entry.sources, request.srcIp, request.srcPort)
   const { destinations } = entry
   const destination = destinations && findAddress(destinations, request.dstIp, request.dstPort)
@@ -63,7 +58,7 @@ function toMatches(
     uriCaptures: found === null || found.captures.length < 2 ? null : toCaptures(found, request),
     method: entry.methods === null ? null : request.method,
     headers: entry.headers === null ? null : toHeaders(entry, request),
-    sni: entry.snis === null || facts.ignoresSni ? null : request.sni,
+    sni: entry.snis === null || search.ignoresSni ? null : request.sni,
     srcIp: source?.ip ?? null,
     srcPort: source?.port ?? null,
     dstIp: destination?.ip ?? null,
@@ -74,9 +69,12 @@ function toMatches(
 // A plain host goes before a wildcard, and one with the written port before one without.
 function spelledHost(entry: RouteEntry<unknown, unknown>, host: RequestHost): string | null {
   if (entry.hosts === null) return null
-  const holding = entry.hosts.filter((rule) => holdsHost(rule, host))
-  const exact = holding.find((rule) => rule.kind === 'plain' && rule.key === host.written)
-  const best = exact ?? holding.find((rule) => rule.kind === 'plain') ?? holding[0]
+  let best: HostRule | null = null
+  for (const rule of entry.hosts) {
+    if (rule.kind === 'plain' && rule.key === host.written) return rule.spelled
+    const isBetter = best === null || (best.kind !== 'plain' && rule.kind === 'plain')
+    if (isBetter && holdsHost(rule, host)) best = rule
+  }
   return best?.spelled ?? null
 }
 

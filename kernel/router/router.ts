@@ -3,7 +3,7 @@ import { RouteIndex } from './route-index.ts'
 import type { RouteMatch, RouterRequest, RouterRoute, RouterService } from './types.ts'
 
 export interface RouterOptions {
-  /** Answers remembered, and as many misses; 0 switches the cache off. */
+  /** Answers remembered, and as many misses, when a route has a regex path; 0 for none. */
   readonly cacheEntriesMax?: number
 }
 
@@ -23,8 +23,9 @@ export class Router<R extends RouterRoute, S extends RouterService> {
   constructor(index: RouteIndex<R, S>, options: RouterOptions) {
     this.#index = index
     const entriesMax = options.cacheEntriesMax ?? cacheEntriesMaxDefault
-    // Addresses are nearly as many as requests: remembering them would only cost.
-    const isCached = entriesMax > 0 && !index.usesAddresses
+    // Looking up a host and a prefix costs no more than building a key and asking the cache; a
+    // regex does. Addresses are nearly as many as requests: remembering them never pays.
+    const isCached = entriesMax > 0 && index.usesRegexes && !index.usesAddresses
     this.#cache = isCached ? new MatchCache(entriesMax, [...index.headerNames]) : null
   }
 

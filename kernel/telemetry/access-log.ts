@@ -66,7 +66,7 @@ export function openAccessLog(
     sync: false,
     maxLength: WAITING_BYTES_MAX,
   })
-  return createAccessLog(destination as unknown as LineDestination, onProblem, true)
+  return createAccessLog(destination, onProblem, true)
 }
 
 /** What may wait for a slow disk or reader: about 40,000 lines, some seconds of full load. */

@@ -70,5 +70,5 @@ export function openDescriptor(fd: number, bytesMax: number): LineDestination {
   const destination = pino.destination({ fd, sync: false, maxLength: bytesMax })
   // Without a listener a full disk behind stderr would end the process.
   destination.on('error', () => {})
-  return destination as unknown as LineDestination
+  return destination
 }

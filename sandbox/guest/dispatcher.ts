@@ -1,4 +1,11 @@
-import { PdkError, type PdkErrorCode, type Phase, type Plugin, toManifest } from '@sallyport/sdk'
+import {
+  type CallView,
+  PdkError,
+  type PdkErrorCode,
+  type Phase,
+  type Plugin,
+  toManifest,
+} from '@sallyport/sdk'
 import { toErrorText } from './error-text.ts'
 import { type CallRealm, HandlerCall, type Occasion } from './handler-call.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
@@ -69,10 +76,7 @@ export class Dispatcher {
   /** A line that belongs to no call. */
   log(level: string, text: string): void {
     if (this.#lines.length >= LINES_MAX) return
-    this.#lines[this.#lines.length] = [
-      level,
-      slice(text, 0, this.#realm.options.logLineLengthMax),
-    ]
+    this.#lines[this.#lines.length] = [level, slice(text, 0, this.#realm.options.logLineLengthMax)]
   }
 
   clearTimer(id: number): void {
@@ -102,7 +106,7 @@ export class Dispatcher {
 
   /** Makes the instances ready and runs the plugin's `init` and `configure`; `commit` switches. */
   configure(id: number, json: string): string {
-    const call = new HandlerCall(id, 'configure', NO_VIEW, this.#pluginName, this.#realm)
+    const call = this.#lifecycleCall(id, 'configure')
     return this.#run(call, () => {
       const staged: Instances = new SafeMap()
       const configs: unknown[] = []
@@ -139,21 +143,23 @@ export class Dispatcher {
   call(id: number, instanceKey: string, phase: string, view: string): string {
     const instance = this.#instances.get(instanceKey)
     const handler = this.#plugin?.[phase as Phase]
-    const call = new HandlerCall(
+    const call = new HandlerCall({
       id,
-      phase as Occasion,
-      jsonParse(view),
-      instance?.id ?? '',
-      this.#realm,
-    )
+      phase: phase as Occasion,
+      view: jsonParse(view) as CallView,
+      pluginId: instance?.id ?? '',
+      realm: this.#realm,
+    })
     if (instance === undefined || handler === undefined) {
       return `f${call.fail(`there is no instance "${instanceKey}" with a handler for ${phase}`)}`
     }
-    return this.#run(call, () => handler.call(this.#plugin, createPdk(call), instance.config as never))
+    return this.#run(call, () =>
+      handler.call(this.#plugin, createPdk(call), instance.config as never),
+    )
   }
 
   close(id: number): string {
-    const call = new HandlerCall(id, 'close', NO_VIEW, this.#pluginName, this.#realm)
+    const call = this.#lifecycleCall(id, 'close')
     return this.#run(call, () => this.#plugin?.close?.(createLifecyclePdk(call)))
   }
 
@@ -181,6 +187,16 @@ export class Dispatcher {
     return ''
   }
 
+  #lifecycleCall(id: number, phase: Occasion): HandlerCall {
+    return new HandlerCall({
+      id,
+      phase,
+      view: NO_VIEW,
+      pluginId: this.#pluginName,
+      realm: this.#realm,
+    })
+  }
+
   #run(call: HandlerCall, handler: () => unknown): string {
     this.#current = call
     try {
@@ -190,7 +206,7 @@ export class Dispatcher {
       }
       const promise = toPromise(returned)
       this.#waiting.set(call.id, call)
-      promiseThen(
+      void promiseThen(
         promise,
         () => this.#end(call, 'result', () => this.#finish(call)),
         (error) => this.#end(call, 'failed', () => call.fail(toErrorText(error))),

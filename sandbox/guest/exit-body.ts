@@ -14,19 +14,30 @@ const JSON_TYPE = 'application/json; charset=utf-8'
  */
 export function encodeBody(body: unknown, headers: Headers): unknown[] {
   const given = headers.length === 0 ? undefined : Object.fromEntries(headers)
-  if (body === undefined || body === null) return given === undefined ? [] : [null, given]
-  if (typeof body === 'string') return [body, given]
-  if (body instanceof Uint8Array) return [{ base64: toBase64(body) }, given]
+  const crossing = encodeOnly(body, headers)
+  if (crossing.headers !== undefined) return [crossing.body, crossing.headers]
+  if (given !== undefined) return [crossing.body, given]
+  return crossing.body === null ? [] : [crossing.body]
+}
+
+function encodeOnly(
+  body: unknown,
+  headers: Headers,
+): { body: unknown; headers?: Record<string, unknown> } {
+  if (body === undefined || body === null) return { body: null }
+  if (typeof body === 'string') return { body }
+  if (body instanceof Uint8Array) return { body: { base64: toBase64(body) } }
   const json = jsonStringify(body) as string | undefined
   if (json === undefined) {
     throw badArgument('response.exit', 'a body that can be JSON, a string or bytes', body)
   }
   const plain: unknown = jsonParse(json)
-  if (!looksLikeBytes(plain)) return [plain, given]
+  if (!looksLikeBytes(plain)) return { body: plain }
   // An object that is spelled like bytes goes as the bytes of its JSON, with the type it would get.
   const hasType = headers.some(([name]) => name.toLowerCase() === 'content-type')
-  const typed = hasType ? given : { ...given, 'Content-Type': JSON_TYPE }
-  return [{ base64: toBase64(encoder.encode(json)) }, typed]
+  const bytes = { base64: toBase64(encoder.encode(json)) }
+  if (hasType) return { body: bytes }
+  return { body: bytes, headers: { ...Object.fromEntries(headers), 'Content-Type': JSON_TYPE } }
 }
 
 function looksLikeBytes(plain: unknown): boolean {

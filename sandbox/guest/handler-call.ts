@@ -6,7 +6,7 @@ import {
   jsonParse,
   jsonStringify,
   objectKeys,
-  SafeMap,
+  type SafeMap,
   slice,
   toText,
 } from './primordials.ts'
@@ -36,6 +36,14 @@ export interface CallRealm {
   nextEffectId: number
 }
 
+export interface HandlerCallOptions {
+  readonly id: number
+  readonly phase: Occasion
+  readonly view: CallView
+  readonly pluginId: string
+  readonly realm: CallRealm
+}
+
 /** The state of one call: what it was given, and the changes that it has recorded. */
 export class HandlerCall {
   readonly id: number
@@ -56,7 +64,7 @@ export class HandlerCall {
   #shared: Box | null = null
   #plugin: Box | null = null
 
-  constructor(id: number, phase: Occasion, view: CallView, pluginId: string, realm: CallRealm) {
+  constructor({ id, phase, view, pluginId, realm }: HandlerCallOptions) {
     this.id = id
     this.phase = phase
     this.phaseBit = phase in PHASES ? PHASES[phase as Phase].bit : 0
@@ -229,7 +237,7 @@ interface Box {
 }
 
 function toBox(value: Readonly<Record<string, unknown>>): Box {
-  return { value: value as Record<string, unknown>, before: jsonStringify(value) }
+  return { value, before: jsonStringify(value) }
 }
 
 /** The values as they are now, or null when nothing has changed. */

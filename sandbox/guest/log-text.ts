@@ -11,7 +11,7 @@ function textOf(part: unknown): string {
   if (typeof part === 'string') return part
   if (part instanceof Error) return toText(part.message)
   try {
-    return (jsonStringify(part) as string | undefined) ?? toText(part)
+    return jsonStringify(part) ?? toText(part)
   } catch {
     return toText(part)
   }

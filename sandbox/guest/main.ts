@@ -22,9 +22,7 @@ export type GuestOperation =
 export type Dispatch = (
   operation: GuestOperation,
   id: number,
-  a?: string | boolean,
-  b?: string,
-  c?: string,
+  ...args: readonly (string | boolean)[]
 ) => string
 
 export function start(
@@ -42,18 +40,18 @@ export function start(
     clearTimer: (id) => dispatcher.clearTimer(id),
   })
   shareWithModules(dispatcher)
-  return (operation, id, a, b, c) => {
+  return (operation, id, ...args) => {
     switch (operation) {
       case 'call':
-        return dispatcher.call(id, a as string, b!, c!)
+        return dispatcher.call(id, ...(args as [string, string, string]))
       case 'effect':
-        return dispatcher.effect(id, a as boolean, b!)
+        return dispatcher.effect(id, ...(args as [boolean, string]))
       case 'cancel':
         return dispatcher.cancel(id)
       case 'describe':
         return dispatcher.describe()
       case 'configure':
-        return dispatcher.configure(id, a as string)
+        return dispatcher.configure(id, args[0] as string)
       case 'commit':
         return dispatcher.commit()
       case 'close':

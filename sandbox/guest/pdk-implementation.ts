@@ -140,6 +140,12 @@ export const PDK_IMPLEMENTATION: { readonly [M in PdkMember]: Member } = {
   'plugin.getId': (call) => call.pluginId,
 }
 
+function hasId(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string'
+  )
+}
+
 function authenticate(call: HandlerCall, consumer: unknown, credential: unknown): void {
   const member = 'client.authenticate'
   if (consumer === null && credential === null) {
@@ -148,13 +154,10 @@ function authenticate(call: HandlerCall, consumer: unknown, credential: unknown)
       'client.authenticate: expected a consumer or a credential, got null for both',
     )
   }
-  if (consumer !== null && typeof (consumer as Partial<Consumer> | undefined)?.id !== 'string') {
+  if (consumer !== null && !hasId(consumer)) {
     throw badArgument(member, 'a consumer that client.loadConsumer gave', consumer)
   }
-  if (
-    credential !== null &&
-    typeof (credential as Partial<Credential> | undefined)?.id !== 'string'
-  ) {
+  if (credential !== null && !hasId(credential)) {
     throw badArgument(member, 'a credential with an id', credential)
   }
   call.change(true, member, consumer, credential)

@@ -4,17 +4,18 @@
  */
 type Method<This, Args extends unknown[], Result> = (self: This, ...args: Args) => Result
 
-const { apply } = Reflect
+const { call } = Function.prototype
+/** `bind(call, method)` calls `method` on its first argument and looks nothing up. */
+const bind = call.bind(Function.prototype.bind) as (of: unknown, self: unknown) => unknown
 
 function uncurry<This, Args extends unknown[], Result>(
   method: (this: This, ...args: Args) => Result,
 ): Method<This, Args, Result> {
-  return (self, ...args) => apply(method, self, args)
+  return bind(call, method) as Method<This, Args, Result>
 }
 
 export const { parse: jsonParse, stringify: jsonStringify } = JSON
 export const {
-  create: objectCreate,
   defineProperty,
   entries: objectEntries,
   freeze: objectFreeze,
@@ -22,25 +23,24 @@ export const {
 } = Object
 export const { isArray } = Array
 export const toText = String
-const promiseResolveMethod = uncurry(Promise.resolve as (this: unknown, value: unknown) => Promise<unknown>)
+const promiseResolveMethod = uncurry(
+  Promise.resolve as (this: unknown, value: unknown) => Promise<unknown>,
+)
 const PromiseConstructor = Promise
 
 /** A promise of the guest for whatever a handler returned; a thenable is followed. */
 export function toPromise(value: unknown): Promise<unknown> {
   return promiseResolveMethod(PromiseConstructor, value)
 }
-// oxlint-disable-next-line unicorn/no-thenable
 export const promiseThen = uncurry(
   Promise.prototype.then as (
     this: Promise<unknown>,
-    fulfilled: ((value: unknown) => void) | undefined,
+    fulfilled: ((value: unknown) => unknown) | undefined,
     rejected?: (error: unknown) => void,
   ) => Promise<unknown>,
 )
-export const slice = uncurry(
-  String.prototype.slice as (this: string, from: number, to?: number) => string,
-)
-export const charCodeAt = uncurry(String.prototype.charCodeAt as (this: string, at: number) => number)
+export const slice = uncurry(String.prototype.slice)
+export const charCodeAt = uncurry(String.prototype.charCodeAt)
 export const test = uncurry(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
 
 /** A map whose methods a plugin cannot replace. */

@@ -109,7 +109,7 @@ function cloneSet(value: Set<unknown>, seen: Seen): Set<unknown> {
 const ERRORS = new Map<string, ErrorConstructor>(
   [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((type) => [
     type.name,
-    type as ErrorConstructor,
+    type,
   ]),
 )
 

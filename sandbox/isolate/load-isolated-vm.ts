@@ -26,11 +26,15 @@ export function findIsolatedVm(): string {
   )
 }
 
-/** Loads the add-on from its file. */
+let loaded: IsolatedVm | null = null
+
+/** Loads the add-on from its file: once a process, a second time would abort it. */
 export function loadIsolatedVm(path: string): IsolatedVm {
+  if (loaded !== null) return loaded
   const module = { exports: {} as { ivm: IsolatedVm } }
   process.dlopen(module, path)
-  return module.exports.ivm
+  loaded = module.exports.ivm
+  return loaded
 }
 
 function isMusl(): boolean {

@@ -1,3 +1,4 @@
+import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import type { Dispatch, GuestOperation } from '../guest/main.ts'
@@ -14,11 +15,13 @@ export interface TurnEnd {
    */
   readonly kind: 'result' | 'failed' | 'waiting' | 'error' | 'timeout' | 'memory'
   readonly payload: string
+  /** With `timeout`: it was stopped without having had the CPU for it, the machine was busy. */
+  readonly wasStarved?: boolean
 }
 
 /** What a guest tells beside the ends of its turns. */
 export interface GuestSink {
-  effect(id: number, callId: number, member: string, argsJson: string, isTimer: boolean): void
+  effect(id: number, callId: number, member: string, argsJson: string): void
   /** The end of a call that waited. */
   end(callId: number, kind: 'result' | 'failed', payload: string): void
 }
@@ -37,6 +40,7 @@ export interface PluginIsolateOptions {
 }
 
 const MB = 1024 * 1024
+const NS_PER_MS = 1e6
 const WAITING: TurnEnd = { kind: 'waiting', payload: '' }
 /** More posts than this in one turn are no longer effects of a handler. */
 const POSTS_MAX = 4_096
@@ -131,11 +135,15 @@ export class PluginIsolate {
 
   #turn(options: { timeout: number }, args: [GuestOperation, number, ...unknown[]]): TurnEnd {
     this.#postsLeft = POSTS_MAX
+    const cpuBefore = this.#isolate.cpuTime
     let answer: unknown
     try {
       answer = this.#dispatch.applySync(undefined, args as never, options as never)
     } catch (error) {
-      return this.#toEnd(error, `ran for more than ${options.timeout} ms`)
+      const end = this.#toEnd(error, `ran for more than ${options.timeout} ms`)
+      if (end.kind !== 'timeout') return end
+      const burntMs = Number(this.#isolate.cpuTime - cpuBefore) / NS_PER_MS
+      return { ...end, wasStarved: burntMs < options.timeout / 4 }
     }
     if (answer === '') return WAITING
     const text = String(answer)
@@ -148,7 +156,8 @@ export class PluginIsolate {
       return
     }
     const [callId, member, args] = rest
-    this.#sink.effect(id, Number(callId), String(member), String(args), kind === 'timer')
+    const name = kind === 'timer' ? TIMER_EFFECT : String(member)
+    this.#sink.effect(id, Number(callId), name, String(args))
   }
 
   /**

@@ -1,13 +1,7 @@
-import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import { PluginIsolate, type PluginIsolateOptions, type TurnEnd } from './plugin-isolate.ts'
 
-/** What the plugins of a set tell beside the ends of their turns. */
-export interface SetSink {
-  effect(id: number, callId: number, member: string, argsJson: string): void
-  end(callId: number, kind: 'result' | 'failed', payload: string): void
-}
-
-export type PluginSetOptions = Omit<PluginIsolateOptions, 'sink'> & { readonly sink: SetSink }
+/** As for one isolate. Ids of effects are the set's own, whichever guest they come from. */
+export type PluginSetOptions = PluginIsolateOptions
 
 interface InstanceMessage {
   readonly key: string
@@ -48,10 +42,10 @@ export class PluginSet {
     const isolate: PluginIsolate = new PluginIsolate({
       ...this.#options,
       sink: {
-        effect: (guestId, callId, member, argsJson, isTimer) => {
+        effect: (guestId, callId, member, argsJson) => {
           const id = this.#takeEffectId()
           this.#effects.set(id, { isolate, guestId, callId })
-          this.#options.sink.effect(id, callId, isTimer ? TIMER_EFFECT : member, argsJson)
+          this.#options.sink.effect(id, callId, member, argsJson)
         },
         end: (callId, kind, payload) => this.#onEnd(callId, kind, payload),
       },
@@ -92,7 +86,11 @@ export class PluginSet {
   }
 
   /** `callId` of what the effect belonged to; null when nobody waits for it any more. */
-  effectResult(id: number, ok: boolean, valueJson: string): { callId: number; end: TurnEnd } | null {
+  effectResult(
+    id: number,
+    ok: boolean,
+    valueJson: string,
+  ): { callId: number; end: TurnEnd } | null {
     const effect = this.#effects.get(id)
     if (effect === undefined) return null
     this.#effects.delete(id)

@@ -23,6 +23,8 @@ export class ChildService {
   #plugins: PluginSet | null = null
   /** The work at hand, and its end when it came while the turn was running. */
   #workId = -1
+  /** Set when an isolate was stopped from outside: no further work can be done. */
+  isBroken = false
   #workEnd: HostMessage | null = null
 
   constructor(isolatedVm: IsolatedVm, send: Send) {
@@ -51,7 +53,7 @@ export class ChildService {
         return
       case 'cancel': {
         const end = this.#plugins?.cancel(message.call)
-        if (end !== undefined && isBroken(end)) this.#answer(message.call, end)
+        if (end !== undefined && isBroken(end)) this.isBroken = true
         this.#send({ name: 'ack', id: message.id })
         return
       }
@@ -107,12 +109,14 @@ export class ChildService {
   #effectResult(id: number, ok: boolean, value: string): void {
     const done = this.#plugins?.effectResult(id, ok, value) ?? null
     if (done !== null && done.end.kind !== 'waiting') this.#answer(done.callId, done.end)
+    if (this.isBroken) return
     this.#send({ name: 'ack', id })
   }
 
   #answer(id: number, end: TurnEnd): void {
     // The guest may still hold the call: an unhandled rejection of something else came up in its turn.
     if (end.kind === 'error') this.#plugins?.cancel(id)
+    if (isBroken(end)) this.isBroken = true
     this.#send(toFrame(id, end))
   }
 }

@@ -9,7 +9,6 @@ import {
   FrameDecoder,
   FrameEncoder,
   fromEnvelope,
-  type GatewayMessage,
   type HostMessage,
   type Message,
   PROTOCOL_VERSION,
@@ -24,6 +23,7 @@ const CHANNEL = 3
 const READ_BYTES = 64 * 1024
 /** Exit codes for the supervisor's log. */
 const EXIT_PROTOCOL = 2
+const EXIT_BROKEN = 3
 /** Reads after which what Node has put aside gets its turn. */
 const READS_PER_TURN = 1_000
 
@@ -58,9 +58,11 @@ function take(value: unknown): void {
   const message = fromEnvelope(value, 'gateway', 'json')
   if (greeted) {
     if (message.name === 'hello') throw new ProtocolError('a second hello')
-    service.work(message as Exclude<GatewayMessage, { name: 'hello' }>)
+    service.work(message)
   } else greet(message)
   flush()
+  // After a deadline or the end of an isolate nothing of V8 is to be relied on any more.
+  if (service.isBroken) process.exit(EXIT_BROKEN)
 }
 
 function greet(message: Message): void {

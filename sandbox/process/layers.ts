@@ -29,7 +29,7 @@ const hasNoShell = ({ name }: Platform): string | null =>
   name === 'win32' ? 'there is no /bin/sh on Windows' : null
 
 /** In the order in which they are applied. */
-export const LAYERS: readonly Layer[] = [
+const LAYERS: readonly Layer[] = [
   {
     name: 'empty-environment',
     denies: ['environment'],

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
-/** What a process turned out to be able to do. `network` is null when it cannot be tried. */
+/** What a process turned out to be able to do. */
 export interface Abilities {
   readonly file: boolean
   readonly addon: boolean
@@ -18,7 +18,8 @@ export function probeAbilities(addonPath: string): Abilities {
   return {
     file: works(() => readFileSync(process.execPath)) || works(() => readFileSync('/etc/hosts')),
     addon: works(() => process.dlopen({ exports: {} }, addonPath)),
-    network: works(() => createServer().listen(0, '127.0.0.1').close()),
+    // Without a hostname nothing is looked up first, so the answer comes at once.
+    network: works(() => createServer().listen(0).close()),
     spawn: works(() => {
       const { error } = spawnSync(process.execPath, ['--version'], { timeout: 1_000 })
       if (error !== undefined) throw error

@@ -150,9 +150,9 @@ describe('pairs', () => {
     const base = toReport({ badStatus: 3 })
     const other = toReport({ socketErrors: 1, unanswered: 2 })
     expect(summarisePairs([{ base, other }]).errors).toEqual([
-      '3 answers were not 2xx',
-      '1 connections failed',
-      '2 requests had no answer',
+      'answers that were not 2xx: 3',
+      'failed connections: 1',
+      'requests without an answer: 2',
     ])
   })
 })

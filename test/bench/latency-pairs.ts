@@ -79,9 +79,9 @@ export async function runFixedRateProcess(
 
 function describeFailures(report: FixedRateReport): string[] {
   const counts: [number, string][] = [
-    [report.badStatus, 'answers were not 2xx'],
-    [report.socketErrors, 'connections failed'],
-    [report.unanswered, 'requests had no answer'],
+    [report.badStatus, 'answers that were not 2xx'],
+    [report.socketErrors, 'failed connections'],
+    [report.unanswered, 'requests without an answer'],
   ]
-  return counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
+  return counts.filter(([count]) => count > 0).map(([count, what]) => `${what}: ${count}`)
 }

@@ -36,7 +36,7 @@ export interface Load {
   readonly warmupSeconds: number
 }
 
-/** The load of DESIGN: 64 keep-alive connections; one thread, as the client has one core. */
+/** The load of the table in the README: 64 keep-alive connections; one thread, as the client has one core. */
 const CONNECTIONS = 64
 const THREADS = 1
 

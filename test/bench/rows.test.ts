@@ -69,13 +69,13 @@ test('the upstream answers 109 bytes', () => {
   expect(Buffer.byteLength(BODY)).toBe(109)
 })
 
-test('processes of the gateway are told apart by their place and by what node:cluster gives them', () => {
+test('processes of the gateway are told apart by their place and by their channel', () => {
   const kindOf = (depth: number, environment: string): string =>
     CLASSIFY.gateway({ depth, environment: () => environment })
   expect(kindOf(0, 'HOME=/\0')).toBe('primary')
-  expect(kindOf(1, 'HOME=/\0NODE_UNIQUE_ID=1\0')).toBe('worker')
+  expect(kindOf(1, 'HOME=/\0NODE_CHANNEL_FD=3\0')).toBe('worker')
   expect(kindOf(2, '')).toBe('sandbox')
-  expect(kindOf(1, 'X_NODE_UNIQUE_ID=1\0')).toBe('sandbox')
+  expect(kindOf(1, 'X_NODE_CHANNEL_FD=3\0')).toBe('sandbox')
 })
 
 describe('a good answer', () => {

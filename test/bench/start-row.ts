@@ -90,7 +90,7 @@ services:
 ${config}`
 }
 
-/** A cluster worker is known by the variable that node:cluster gives it, wherever it stands. */
+/** The primary forks its workers with a channel, which Node tells them about in a variable. */
 export const CLASSIFY: Readonly<Record<RowStart['kind'], Classify>> = {
   nginx: ({ depth }) => (depth === 0 ? 'primary' : 'worker'),
   script: () => 'worker',
@@ -175,5 +175,5 @@ async function findFreePort(): Promise<number> {
 }
 
 function isWorkerVariable(variable: string): boolean {
-  return variable.startsWith('NODE_UNIQUE_ID=')
+  return variable.startsWith('NODE_CHANNEL_FD=')
 }

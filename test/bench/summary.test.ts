@@ -18,7 +18,7 @@ function toSample(cpuUs: number, changes: Partial<Figures> = {}): Sample {
   return { figures, errors: [] }
 }
 
-const FAILED: Sample = { figures: null, errors: ['3 answers were 4xx or 5xx'] }
+const FAILED: Sample = { figures: null, errors: ['answers of 4xx or 5xx: 3'] }
 
 describe('median', () => {
   test.each([

@@ -51,7 +51,7 @@ test('a row shows its CPU by kind of process, and a missing ratio as nothing', (
 })
 
 test('a row with errors says INVALID and shows no figure', () => {
-  const errors = ['3 answers were 4xx or 5xx', '1 reads failed']
+  const errors = ['answers of 4xx or 5xx: 3', 'failed reads: 1']
   const row = { name: 'gateway', yardstick: 'nginx', figures: null, errors }
   const lines = renderSummaries([{ ...row, ratio: null, referenceRatio: null }]).split('\n')
   const cells = lines[2]?.split('|').map((cell) => cell.trim()) ?? []

@@ -42,8 +42,8 @@ describe('what wrk prints', () => {
     const errors = { connect: 1, read: 2, write: 3, status: 4, timeout: 5 }
     const phrases = describeWrkErrors(toReport({ errors })).join('; ')
     expect(phrases).toBe(
-      '4 answers were 4xx or 5xx; 1 connects failed; 2 reads failed; 3 writes failed; ' +
-        '5 requests had no answer within 5 s',
+      'answers of 4xx or 5xx: 4; failed connects: 1; failed reads: 2; failed writes: 3; ' +
+        'requests without an answer within 5 s: 5',
     )
   })
 

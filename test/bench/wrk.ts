@@ -65,13 +65,13 @@ export function parseWrkOutput(output: string): WrkReport {
 /** One phrase for each kind of failure that occurred; empty when there was none. */
 export function describeWrkErrors({ errors, requests }: WrkReport): string[] {
   const phrases: [number, string][] = [
-    [errors.status, 'answers were 4xx or 5xx'],
-    [errors.connect, 'connects failed'],
-    [errors.read, 'reads failed'],
-    [errors.write, 'writes failed'],
-    [errors.timeout, `requests had no answer within ${TIMEOUT_SECONDS} s`],
+    [errors.status, 'answers of 4xx or 5xx'],
+    [errors.connect, 'failed connects'],
+    [errors.read, 'failed reads'],
+    [errors.write, 'failed writes'],
+    [errors.timeout, `requests without an answer within ${TIMEOUT_SECONDS} s`],
   ]
-  const found = phrases.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
+  const found = phrases.filter(([count]) => count > 0).map(([count, what]) => `${what}: ${count}`)
   return requests > 0 ? found : [...found, 'not one request was answered']
 }
 

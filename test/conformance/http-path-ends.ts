@@ -388,6 +388,27 @@ function describeTimeouts(path: HttpPath): void {
     expect(fixture.relays[0]!.events).toEqual(['cancel:timeout'])
   })
 
+  test('a client that does not take the rest of a finished answer is cut off', async () => {
+    const cancels: string[] = []
+    const fixture = await start({
+      limits: { answerIdleMs: 300 },
+      handler: (exchange) => {
+        exchange.observer = {
+          onDrain: () => {},
+          onCancel: (reason) => cancels.push(reason),
+          onFinish: () => cancels.push('finish'),
+        }
+        const body = Buffer.alloc(64 * 1024 * 1024)
+        exchange.sendHead({ status: 200, headers: [], bodyLength: body.length })
+        exchange.end(body)
+      },
+    })
+    const client = await fixture.client()
+    client.socket.pause()
+    client.send(GET)
+    await expect.poll(() => cancels, { timeout: 10_000 }).toEqual(['timeout'])
+  })
+
   test('an idle client connection is closed', async () => {
     const fixture = await start({ limits: { keepAliveIdleMs: 200 } })
     const { client, upstream } = await fixture.request(GET)

@@ -92,7 +92,7 @@ function runAccess(snapshot: CompiledSnapshot, one: Case): { chain: Chain; acces
   const subject = { routeId: 'r', serviceId: 's', consumerId: null as string | null, groupIds: [] }
   let chain = snapshot.chains.chainFor(subject)
   const access: string[] = []
-  for (let next = 0; next < chain.in('access').length; ) {
+  for (let next = 0; next < chain.in('access').length;) {
     const step = chain.in('access')[next++]!
     access.push(step.instanceId)
     const consumerId = one.context.authenticates?.[step.pluginName]
@@ -139,7 +139,7 @@ function toInstance(instance: Case['instances'][number]): PluginInstance {
 
 function makePlugin(plugin: { name: string; phases: readonly string[]; priority: number }): Plugin {
   const handlers = Object.fromEntries(plugin.phases.map((phase) => [toOurName(phase), () => {}]))
-  return { name: plugin.name, version: '1.0.0', priority: plugin.priority, ...handlers } as Plugin
+  return { name: plugin.name, version: '1.0.0', priority: plugin.priority, ...handlers }
 }
 
 function toOurName(phase: string): Phase {

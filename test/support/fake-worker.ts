@@ -1,20 +1,25 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Counters } from '../../kernel/counters.ts'
-import type { RunningGateway } from '../../kernel/process/parts.ts'
+import type { HostContext, RunningGateway } from '../../kernel/process/parts.ts'
 import { runWorker } from '../../kernel/process/worker.ts'
 
 /**
  * A worker whose gateway is made of a few paths, for tests of the processes around it. A service in
  * the snapshot named `refuse-me` or `die-over-me` makes it do that.
  */
-let counters: Counters | null = null
+let context: HostContext | null = null
+let tiers: string[] = []
 
 runWorker(
   {
     bundledPlugins: () => Promise.resolve([]),
-    hostFactories: (_tiers, context) => {
-      counters = context.counters
+    hostFactories: (wanted, given) => {
+      context = given
+      tiers = [...wanted]
       return Promise.resolve({})
     },
     createGateway: ({ accessLog }) => {
@@ -26,8 +31,10 @@ runWorker(
           for (;;);
         },
         '/slow': (url) => sleep(Number(url.searchParams.get('ms')), 'slow and whole'),
-        '/count': () => counters!.add('test:requests', 1, 60_000),
-        '/stray': () => void setTimeout(() => Promise.reject(new Error('stray')), 0),
+        '/poison': () => context!.onPoisoned({ plugin: 'wild', reason: 'it looped' }),
+        '/tiers': () => tiers,
+        '/count': () => context!.counters.add('test:requests', 1, 60_000),
+        '/stray': () => void Promise.reject(new Error('stray')),
         '/throw': () => void setTimeout(() => failLater(), 0),
         '/lines': (url) => {
           const line = `${process.pid} ${'x'.repeat(Number(url.searchParams.get('length')))}\n`
@@ -37,6 +44,13 @@ runWorker(
             process.stdout.write(line.slice(20))
           }
           return 'written'
+        },
+        // What a child of this worker finds open: its own three, and what it should not have.
+        '/inherited': () => {
+          const path = join(mkdtempSync(join(tmpdir(), 'sallyport-fds-')), 'fds')
+          const file = openSync(path, 'w')
+          spawnSync('ls', ['-l', '/proc/self/fd'], { stdio: ['ignore', file, 'ignore'] })
+          return readFileSync(path, 'utf8')
         },
         '/log': () => {
           accessLog?.write({ ...blankEntry, path: '/log?secret=1' })

@@ -76,7 +76,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   }
 }
 
-export function parse(yaml: string, plugins: readonly PluginCode[]): Entities {
+function parse(yaml: string, plugins: readonly PluginCode[]): Entities {
   const known = new Map(
     plugins.map(({ manifest }) => [manifest.name, { ...manifest, name: manifest.name }]),
   )

@@ -10,6 +10,7 @@ const primary = await startPrimary({
   accessLog: 'off',
   logLevel: 'silent',
   drainMs: 1000,
+  gateway: {},
   plugins: [],
   program: {
     file: fileURLToPath(new URL('./fake-worker.ts', import.meta.url)),

@@ -11,7 +11,7 @@ import {
 import type { Configuration } from '../../kernel/process/reloader.ts'
 import { MemoryDestination } from './memory-destination.ts'
 
-export const FAKE_WORKER = {
+const FAKE_WORKER = {
   file: fileURLToPath(new URL('./fake-worker.ts', import.meta.url)),
   args: [],
   execArgv: ['--conditions=source'],
@@ -42,6 +42,7 @@ export async function startTestPrimary(
     accessLog: 'off',
     logLevel: 'info',
     drainMs: 5000,
+    gateway: {},
     plugins: [],
     program: FAKE_WORKER,
     readConfiguration: () => {

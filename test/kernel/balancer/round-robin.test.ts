@@ -18,9 +18,7 @@ interface Case {
 }
 
 const cases = (
-  JSON.parse(
-    readFileSync(new URL('../../cases/balancer.json', import.meta.url), 'utf8'),
-  ) as Case[]
+  JSON.parse(readFileSync(new URL('../../cases/balancer.json', import.meta.url), 'utf8')) as Case[]
 ).filter((one) => one.kind === 'round-robin')
 
 describe('round-robin', () => {

@@ -104,6 +104,11 @@ const services: Row[] = [
     ],
   ],
   [
+    'an id that is no text',
+    service('id: [{ toString: 1 }], host: h'),
+    ['2:23: service "s": id: must be a uuid, got a list of 1'],
+  ],
+  [
     'an id that is no uuid',
     service('id: 5, host: h'),
     ['2:23: service "s": id: must be a uuid like 5f0f8c1e-8f3b-4c5d-9a71-1f0c2d3e4f50, got "5"'],

@@ -5,7 +5,7 @@ import type { Entities } from '../../../kernel/config/entities.ts'
 import type { KnownPlugins } from '../../../kernel/config/plugin-config.ts'
 
 /** Plugins as the operator might have loaded them, for the files of these tests. */
-export const plugins: KnownPlugins = new Map(
+const plugins: KnownPlugins = new Map(
   [
     {
       name: 'key-auth',

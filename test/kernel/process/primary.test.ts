@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { toManifest } from '@sallyport/sdk'
+import type { PluginListing } from '../../../kernel/process/plugin-listing.ts'
 import { ConfigurationRefused } from '../../../kernel/process/reloader.ts'
 import { isAlive, startTestPrimary, toConfiguration, until } from '../../support/test-primary.ts'
 
@@ -73,7 +75,7 @@ describe('a worker that is lost', () => {
   test('is killed when it has been silent for too long, and replaced', async () => {
     const primary = await startTestPrimary({ timings: { silenceMs: 400 } })
     const { pid } = await primary.get<State>('/state')
-    await expect(primary.get('/hang')).rejects.toThrow()
+    await expect(primary.get('/hang')).rejects.toThrow('fetch failed')
     expect((await primary.get<State>('/state')).pid).not.toBe(pid)
     expect(primary.stderr.text).toContain('it was silent for too long')
   })
@@ -122,6 +124,23 @@ describe('a worker that is lost', () => {
     await primary.get('/stray')
     await until(() => primary.stderr.text.includes('stray'))
     expect((await primary.get<State>('/state')).pid).toBe(pid)
+  })
+
+  test('was hurt by a plugin in an isolate, which runs in a process from then on', async () => {
+    const wild: PluginListing = {
+      manifest: toManifest({ name: 'wild', version: '1.0.0' }),
+      tier: 'isolate',
+      bundled: false,
+      source: '',
+      origin: '/wild.js',
+    }
+    const primary = await startTestPrimary({ plugins: [wild] })
+    expect(await primary.get('/tiers')).toEqual(['isolate'])
+    const { pid } = await primary.get<State>('/state')
+    await primary.get('/poison')
+    await until(() => !isAlive(pid))
+    expect(await primary.get('/tiers')).toEqual(['process'])
+    expect(primary.stderr.text).toContain('it looped')
   })
 
   test('drains and is replaced when it gets a SIGTERM of its own', async () => {
@@ -205,7 +224,7 @@ describe('a stop', () => {
     await primary.stop()
     expect(await slow).toBe('slow and whole')
     expect(isAlive(pid)).toBe(false)
-    await expect(primary.get('/state')).rejects.toThrow()
+    await expect(primary.get('/state')).rejects.toThrow('fetch failed')
   })
 
   test('cuts off what takes longer than the drain time', async () => {
@@ -246,6 +265,13 @@ test('lines of several workers never begin within one another', async () => {
   const pids = new Set(primary.stdout.lines.map((line) => line.split(' ')[0]))
   for (const line of primary.stdout.lines) expect(line).toMatch(/^\d+ x{3000}$/)
   expect(pids.size).toBeGreaterThan(1)
+})
+
+test('children of a worker inherit neither the listening socket nor the channel', async () => {
+  const primary = await startTestPrimary()
+  const open = await primary.get<string>('/inherited')
+  expect(open).toContain('/dev/null')
+  expect(open).not.toContain('socket:')
 })
 
 test('counters count over all workers', async () => {

@@ -1,0 +1,25 @@
+import type { HostFactory } from '../kernel/plugin-host.ts'
+import type { IsolateHostOptions, SandboxHostOptions } from './host-options.ts'
+import { IsolateHost } from './isolate/host.ts'
+import { withLimits } from './limits.ts'
+import { ProcessHost } from './process/host.ts'
+import { SparePool } from './process/spare-pool.ts'
+
+/** Makes the hosts of the `process` tier of one worker. They share one spare child. */
+export function createProcessHostFactory(options: SandboxHostOptions): HostFactory {
+  const sandboxLimits = withLimits(options.limits)
+  const pool = new SparePool(sandboxLimits)
+  return {
+    createHost: ({ name, plugins }) =>
+      new ProcessHost({ ...options, name, plugins, pool, sandboxLimits }),
+  }
+}
+
+/** Makes the hosts of the `isolate` tier of one worker. */
+export function createIsolateHostFactory(options: IsolateHostOptions): HostFactory {
+  const sandboxLimits = withLimits(options.limits)
+  return {
+    createHost: ({ name, plugins }) =>
+      new IsolateHost({ ...options, name, plugins, sandboxLimits }),
+  }
+}

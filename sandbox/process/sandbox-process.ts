@@ -1,0 +1,288 @@
+import type { Socket } from 'node:net'
+import {
+  type HostMessage,
+  type Message,
+  PROTOCOL_VERSION,
+  ProtocolError,
+} from '@sallyport/sdk/protocol'
+import { Channel } from './channel.ts'
+import type { LaunchedChild } from './launch.ts'
+import { Piece, type WorkMessage } from './piece.ts'
+
+/** What is left of a child that is gone. Pieces in the order in which they were sent. */
+export interface Remains {
+  readonly reason: string
+  /** The piece that was being done; null when the child was idle. */
+  readonly head: Piece | null
+  readonly waiting: readonly Piece[]
+  /** Not begun. */
+  readonly queued: readonly Piece[]
+}
+
+export interface SandboxProcessOptions {
+  readonly child: LaunchedChild
+  readonly startMs: number
+  readonly stderrBytesMax: number
+  /** Called once, after the process has ended or was killed. */
+  readonly onDown: (remains: Remains) => void
+}
+
+const ID_MAX = 0xffff_ffff
+
+/**
+ * One sandbox host process as its supervisor sees it. Keeps the order of work, checks that the child
+ * keeps the protocol, and kills it when it does not.
+ */
+export class SandboxProcess {
+  readonly #options: SandboxProcessOptions
+  readonly #channel: Channel
+  /** Pieces without an end, oldest first; `#first` is the index of the head. */
+  #queue: Piece[] = []
+  #first = 0
+  readonly #waiting = new Map<number, Piece>()
+  readonly #effects = new Map<number, Piece>()
+  #nextId = 1
+  #killReason: string | null = null
+  #isDown = false
+  #isBetween = false
+  #stderr = ''
+  #greeting: { resolve: (info: string) => void; reject: (error: Error) => void } | null = null
+  #onDown: (remains: Remains) => void
+  readonly #exited: Promise<void>
+  /** What the child says about itself, once it is ready. */
+  readonly ready: Promise<string>
+  /** When the child last told anything: `performance.now()`. */
+  lastAnswerMs = performance.now()
+
+  constructor(options: SandboxProcessOptions) {
+    this.#options = options
+    this.#onDown = options.onDown
+    const { process: child, channel } = options.child
+    this.#channel = new Channel(channel, {
+      message: (message) => this.#onMessage(message),
+      end: (error) => this.kill(error === null ? 'it closed its channel' : error.message),
+    })
+    this.ready = this.#greet()
+    this.ready.catch(() => undefined)
+    this.#exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        this.#down(signal === null ? `it exited with code ${code}` : `it died of ${signal}`)
+        resolve()
+      })
+      child.once('error', (error) => {
+        this.#down(`it cannot be started: ${error.message}`)
+        resolve()
+      })
+    })
+    child.stderr?.on('data', (text: Buffer) => {
+      this.#stderr = (this.#stderr + text.toString('latin1')).slice(-options.stderrBytesMax)
+    })
+    // A sandbox keeps nobody alive: who waits for an answer has a timer of its own.
+    child.unref()
+    ;(channel as Socket).unref()
+    ;(child.stderr as Socket | null)?.unref()
+    ;(child.stdin as Socket | null)?.unref()
+  }
+
+  get pid(): number | undefined {
+    return this.#options.child.process.pid
+  }
+
+  get isDown(): boolean {
+    return this.#isDown || this.#killReason !== null
+  }
+
+  /** The piece that the child is doing or will do next. */
+  get head(): Piece | null {
+    return this.#queue[this.#first] ?? null
+  }
+
+  get pieces(): number {
+    return this.#queue.length - this.#first
+  }
+
+  /** Whether anything was asked for that has not ended. */
+  get isBusy(): boolean {
+    return this.head !== null || this.#waiting.size > 0
+  }
+
+  /** The last words of the child. */
+  get stderr(): string {
+    return this.#stderr
+  }
+
+  /** A spare has no supervisor until one adopts it. */
+  adopt(onDown: (remains: Remains) => void): void {
+    this.#onDown = onDown
+  }
+
+  /** Sends one piece of work. Throws a `ProtocolError` when it does not fit into a frame. */
+  send(piece: Piece, message: WorkMessage): void {
+    piece.id = this.#takeId()
+    this.#channel.send({ ...message, id: piece.id })
+    this.#queue.push(piece)
+  }
+
+  /** Answers an effect, unless nobody waits for it any more. */
+  answerEffect(id: number, ok: boolean, value: string): void {
+    const piece = this.#effects.get(id)
+    if (piece === undefined || this.isDown) return
+    this.#effects.delete(id)
+    if (piece.state === 'over') return
+    const answer = new Piece('effectResult', null)
+    answer.id = id
+    answer.belongsTo = piece
+    this.#channel.send({ name: 'effectResult', id, ok, value })
+    this.#queue.push(answer)
+  }
+
+  /** Takes a piece back: what still comes for it is ignored. */
+  cancel(piece: Piece): void {
+    if (piece.state === 'over' || piece.isCancelled) return
+    piece.isCancelled = true
+    // What has not had its turn ends with it.
+    if (piece.state === 'waiting') this.#sendCancel(piece)
+  }
+
+  /** `isBetween`: the child is known to have stopped before it began the next piece. */
+  kill(reason: string, isBetween = false): void {
+    if (this.isDown) return
+    this.#isBetween = isBetween
+    this.#killReason = reason
+    this.#channel.close()
+    this.#options.child.process.kill('SIGKILL')
+    this.#down(reason)
+  }
+
+  /** Resolves when the process is gone. */
+  async end(reason: string): Promise<void> {
+    this.kill(reason)
+    this.#options.child.process.ref()
+    await this.#exited
+  }
+
+  async #greet(): Promise<string> {
+    const timer = setTimeout(() => {
+      this.kill(`it was not ready within ${this.#options.startMs} ms`)
+    }, this.#options.startMs)
+    try {
+      return await new Promise<string>((resolve, reject) => {
+        this.#greeting = { resolve, reject }
+        const hello = { name: 'hello', id: 0, protocol: PROTOCOL_VERSION, encodings: ['json'] }
+        this.#channel.send(hello as Message<'hello'>)
+      })
+    } finally {
+      clearTimeout(timer)
+      this.#greeting = null
+    }
+  }
+
+  #onMessage(message: HostMessage): void {
+    if (this.isDown) return
+    this.lastAnswerMs = performance.now()
+    if (message.name === 'welcome') return this.#onWelcome(message)
+    if (this.#greeting !== null) throw new ProtocolError(`${message.name} came before welcome`)
+    switch (message.name) {
+      case 'ack':
+        return this.#onAck(message.id)
+      case 'effect':
+        return this.#onEffect(message)
+      case 'result':
+      case 'failed':
+        return this.#onEnd(message)
+    }
+  }
+
+  #onWelcome(message: Message<'welcome'>): void {
+    if (this.#greeting === null || message.id !== 0) throw new ProtocolError('a second welcome')
+    if (message.protocol !== PROTOCOL_VERSION || message.encoding !== 'json') {
+      throw new ProtocolError('the host speaks another protocol')
+    }
+    this.#greeting.resolve(message.info as string)
+  }
+
+  /** The turn of the head is over. */
+  #onAck(id: number): void {
+    const { head } = this
+    if (head === null || head.id !== id || !head.mayAck) {
+      throw new ProtocolError(`ack for ${id}, which is not being done`)
+    }
+    this.#shift()
+    if (!head.mayWait) {
+      head.state = 'over'
+      if (head.kind === 'cancel') this.#finish(head.belongsTo!)
+      head.onAck?.()
+      return
+    }
+    head.state = 'waiting'
+    this.#waiting.set(id, head)
+    if (head.isCancelled) this.#sendCancel(head)
+  }
+
+  #onEnd(message: Message<'result' | 'failed'>): void {
+    const { head } = this
+    const isHead = head !== null && head.id === message.id && head.kind !== 'effectResult'
+    const piece = isHead && !head.isAckOnly ? head : this.#waiting.get(message.id)
+    if (piece === undefined) {
+      throw new ProtocolError(`${message.name} for ${message.id}, which waits for nothing`)
+    }
+    if (piece === head) this.#shift()
+    const wasCancelled = piece.isCancelled
+    // Its `cancel` is on the way: until that is done the id stays known.
+    if (piece.isBeingCancelled) return
+    this.#finish(piece)
+    if (!wasCancelled) piece.onEnd?.(message)
+  }
+
+  #onEffect(message: Message<'effect'>): void {
+    const { head } = this
+    const isHead = head !== null && head.mayWait && head.id === message.call
+    const piece = isHead ? head : this.#waiting.get(message.call)
+    if (piece === undefined || this.#effects.has(message.id)) {
+      throw new ProtocolError(`effect ${message.id} for ${message.call}, which cannot have it`)
+    }
+    if (piece.isCancelled) return
+    this.#effects.set(message.id, piece)
+    piece.onEffect?.(message)
+  }
+
+  #finish(piece: Piece): void {
+    piece.state = 'over'
+    this.#waiting.delete(piece.id)
+    if (this.#effects.size === 0) return
+    for (const [id, owner] of this.#effects) if (owner === piece) this.#effects.delete(id)
+  }
+
+  #sendCancel(piece: Piece): void {
+    piece.isBeingCancelled = true
+    const cancel = new Piece('cancel', null)
+    cancel.belongsTo = piece
+    this.send(cancel, { name: 'cancel', call: piece.id })
+  }
+
+  #shift(): void {
+    this.#first++
+    if (this.#first < 64 && this.#first < this.#queue.length) return
+    this.#queue = this.#queue.slice(this.#first)
+    this.#first = 0
+  }
+
+  #takeId(): number {
+    do {
+      this.#nextId = this.#nextId === ID_MAX ? 1 : this.#nextId + 1
+    } while (this.#waiting.has(this.#nextId))
+    return this.#nextId
+  }
+
+  #down(reason: string): void {
+    if (this.#isDown) return
+    this.#isDown = true
+    this.#channel.close()
+    const told = this.#killReason ?? reason
+    this.#greeting?.reject(new Error(`the sandbox process ended: ${told}`))
+    const pieces = this.#queue.slice(this.#first)
+    const head = this.#isBetween ? null : (pieces.shift() ?? null)
+    const queued = pieces
+    this.#onDown({ reason: told, head, queued, waiting: [...this.#waiting.values()] })
+  }
+}

@@ -1,0 +1,73 @@
+import type { SandboxLimits } from '../limits.ts'
+import { type Launch, prepareLaunch } from './launch.ts'
+import { SandboxProcess } from './sandbox-process.ts'
+
+/**
+ * Keeps one child ready that belongs to nobody yet, so that a killed one is replaced in milliseconds.
+ * Lives as long as somebody uses it.
+ */
+export class SparePool {
+  readonly #limits: SandboxLimits
+  readonly #prepare: () => Promise<Launch>
+  #launch: Launch | null = null
+  #spare: SandboxProcess | null = null
+  #users = 0
+
+  constructor(limits: SandboxLimits, prepare: () => Promise<Launch> = prepareLaunch) {
+    this.#limits = limits
+    this.#prepare = prepare
+  }
+
+  join(): void {
+    this.#users++
+  }
+
+  /** Resolves when nothing of the pool is left behind, if this was the last user. */
+  async leave(): Promise<void> {
+    this.#users--
+    if (this.#users > 0 || this.#spare === null) return
+    const spare = this.#spare
+    this.#spare = null
+    await spare.end('it is not needed any more')
+  }
+
+  /** A child that is ready. Rejects when none can be started. */
+  async take(): Promise<SandboxProcess> {
+    this.#launch ??= await this.#prepare()
+    const spare = this.#spare
+    this.#spare = null
+    if (spare !== null && !spare.isDown) {
+      try {
+        await spare.ready
+        this.#refill()
+        return spare
+      } catch {
+        // It died while nobody used it: a fresh one tells whether that is a rule.
+      }
+    }
+    const child = this.#start(this.#launch)
+    await child.ready
+    this.#refill()
+    return child
+  }
+
+  #refill(): void {
+    // Not at once: who took the last one has a request that waits.
+    setImmediate(() => {
+      if (this.#users === 0 || this.#spare !== null || this.#launch === null) return
+      this.#spare = this.#start(this.#launch)
+    })
+  }
+
+  #start(launch: Launch): SandboxProcess {
+    const child: SandboxProcess = new SandboxProcess({
+      child: launch(this.#limits),
+      startMs: this.#limits.startMs,
+      stderrBytesMax: this.#limits.stderrBytesMax,
+      onDown: () => {
+        if (this.#spare === child) this.#spare = null
+      },
+    })
+    return child
+  }
+}

@@ -1,0 +1,229 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { isAlive, until } from '../../support/test-primary.ts'
+
+const main = fileURLToPath(new URL('../../../kernel/main.ts', import.meta.url))
+
+interface LogLine {
+  level: string
+  msg: string
+  proxy?: string
+  workerPid?: number
+  version?: number
+  errors?: string[]
+}
+
+class Run {
+  out = ''
+  error = ''
+  readonly child: ChildProcess
+  readonly ended: Promise<number | null>
+
+  constructor(folder: string, args: readonly string[]) {
+    const argv = ['--conditions=source', '--no-node-snapshot', main, ...args]
+    this.child = spawn(process.execPath, argv, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child.stdout!.on('data', (chunk: Buffer) => (this.out += chunk.toString()))
+    this.child.stderr!.on('data', (chunk: Buffer) => (this.error += chunk.toString()))
+    this.ended = once(this.child, 'close').then(([code]) => code as number | null)
+    onTestFinished(() => void this.child.kill('SIGKILL'))
+  }
+
+  get log(): LogLine[] {
+    const lines = this.error.split('\n').slice(0, -1)
+    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as LogLine)
+  }
+
+  async logged(text: string): Promise<LogLine> {
+    const find = () => this.log.find((line) => line.msg.includes(text))
+    await until(() => find() !== undefined || this.child.exitCode !== null)
+    return find()!
+  }
+}
+
+/** A folder with a declarative file for an upstream that takes its time when it is asked to. */
+async function folderWithUpstream(): Promise<string> {
+  const upstream = createServer((request, response) => {
+    const ms = Number(new URL(request.url!, 'http://upstream').searchParams.get('ms'))
+    setTimeout(() => response.end(`upstream ${request.url}`), ms)
+  })
+  await once(upstream.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => {
+    upstream.closeAllConnections()
+    upstream.close()
+  })
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-main-'))
+  const { port } = upstream.address() as AddressInfo
+  writeFileSync(
+    join(folder, 'kong.yml'),
+    `_format_version: "3.0"
+services:
+  - name: one
+    url: http://127.0.0.1:${port}
+    routes:
+      - { name: first, paths: [/first] }
+`,
+  )
+  return folder
+}
+
+async function startGateway(folder: string, ...args: string[]) {
+  const run = new Run(folder, [
+    ...['start', '--config', 'kong.yml', '--proxy-listen', '127.0.0.1:0'],
+    ...args,
+  ])
+  const ready = await run.logged('the gateway is ready')
+  expect(ready, run.error).toBeDefined()
+  return { run, url: `http://${ready.proxy}` }
+}
+
+describe('start', () => {
+  test('proxies, writes the access log to stdout, and ends with code 0 on SIGTERM', async () => {
+    const { run, url } = await startGateway(await folderWithUpstream(), '--workers', '2')
+    const answer = await fetch(`${url}/first/thing?key=hidden`)
+    expect([answer.status, await answer.text()]).toEqual([200, 'upstream /thing?key=hidden'])
+    const slow = fetch(`${url}/first?ms=500`)
+    await fetch(`${url}/first`)
+    run.child.kill('SIGTERM')
+    expect((await slow).status).toBe(200)
+    expect(await run.ended).toBe(0)
+    const entries = run.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { path: string })
+    expect(entries.map(({ path }) => path).toSorted()).toEqual(['/first', '/first', '/first/thing'])
+    expect(run.out + run.error).not.toContain('hidden')
+    for (const { workerPid } of run.log)
+      expect(workerPid === undefined || !isAlive(workerPid)).toBe(true)
+  })
+
+  test('ends at once with code 1 on a second signal', async () => {
+    const { run, url } = await startGateway(await folderWithUpstream())
+    const slow = fetch(`${url}/first?ms=20000`)
+    slow.catch(() => {})
+    await fetch(`${url}/first`)
+    run.child.kill('SIGINT')
+    await run.logged('the gateway stops')
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    run.child.kill('SIGINT')
+    expect(await run.ended).toBe(1)
+    await expect(slow).rejects.toThrow('fetch failed')
+  })
+
+  test('takes one Ctrl-C that arrives twice for one', async () => {
+    const { run, url } = await startGateway(await folderWithUpstream())
+    const slow = fetch(`${url}/first?ms=600`)
+    await fetch(`${url}/first`)
+    run.child.kill('SIGINT')
+    await run.logged('the gateway stops')
+    run.child.kill('SIGINT')
+    expect((await slow).status).toBe(200)
+    expect(await run.ended).toBe(0)
+  })
+
+  test('reloads the file when it changes and on SIGHUP, and keeps the one before a bad one', async () => {
+    const folder = await folderWithUpstream()
+    const { run, url } = await startGateway(folder)
+    const file = join(folder, 'kong.yml')
+    const text = readFileSync(file, 'utf8')
+    writeFileSync(file, text.replaceAll('first', 'second'))
+    expect(await run.logged('was reloaded')).toMatchObject({ version: 2 })
+    expect((await fetch(`${url}/second`)).status).toBe(200)
+    writeFileSync(file, text.replace('/first', 'first').replace('name: one', 'name: "#"'))
+    const refused = await run.logged('stays in force')
+    expect(refused.level).toBe('error')
+    expect(refused.errors).toHaveLength(2)
+    expect(refused.errors![0]).toContain('kong.yml:3:')
+    expect((await fetch(`${url}/second`)).status).toBe(200)
+    writeFileSync(file, text.replaceAll('first', 'second'))
+    run.child.kill('SIGHUP')
+    expect(await run.logged('has not changed')).toMatchObject({ level: 'info' })
+  })
+
+  test('loses no request that begins while its only worker is replaced', async () => {
+    const { run, url } = await startGateway(await folderWithUpstream())
+    const { workerPid } = await run.logged('a worker serves')
+    process.kill(workerPid!, 'SIGKILL')
+    await until(() => !isAlive(workerPid!))
+    const answers = await Promise.all([1, 2, 3, 4].map(() => fetch(`${url}/first`)))
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+  })
+})
+
+describe.each(['inline', 'isolate', 'process'])(
+  'a plugin that is loaded into the tier %s',
+  (tier) => {
+    test('is known to check and runs in start, wherever its file lies', async () => {
+      const folder = await folderWithUpstream()
+      writeFileSync(
+        join(folder, 'hello.mjs'),
+        `import { definePlugin, Type } from '@sallyport/sdk'
+       export default definePlugin({
+         name: 'hello',
+         version: '1.0.0',
+         config: Type.Object({ greeting: Type.String({ default: 'good day' }) }),
+         access(pdk, config) { pdk.response.setHeader('x-greeting', config.greeting) },
+       })`,
+      )
+      const file = join(folder, 'kong.yml')
+      writeFileSync(file, `${readFileSync(file, 'utf8')}plugins: [{ name: hello }]\n`)
+      const check = new Run(folder, ['check', 'kong.yml', '--plugin', `hello.mjs=${tier}`])
+      expect([await check.ended, check.error]).toEqual([0, ''])
+      const { url } = await startGateway(folder, '--plugin', `hello.mjs=${tier}`)
+      expect((await fetch(`${url}/first`)).headers.get('x-greeting')).toBe('good day')
+    })
+  },
+)
+
+describe('start ends with one sentence and code 1', () => {
+  test('for each error of a bad file', async () => {
+    const folder = await folderWithUpstream()
+    const file = join(folder, 'kong.yml')
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8').replace('/first', 'first').replace('name: one', 'name: "#"'),
+    )
+    const run = new Run(folder, ['start', '--config', 'kong.yml'])
+    expect(await run.ended).toBe(1)
+    expect(run.error.trimEnd().split('\n')).toHaveLength(2)
+    expect(run.error).toMatch(/^sallyport: kong\.yml:3:/)
+  })
+
+  test('when the address is in use', async () => {
+    const other = createTcpServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const address = `127.0.0.1:${(other.address() as AddressInfo).port}`
+    const run = new Run(await folderWithUpstream(), [
+      ...['start', '--config', 'kong.yml', '--proxy-listen', address],
+    ])
+    expect(await run.ended).toBe(1)
+    expect(run.error).toBe(`sallyport: cannot listen on ${address}: the address is in use\n`)
+    other.close()
+  })
+
+  test('when the file is missing', async () => {
+    const run = new Run(tmpdir(), ['start', '--config', '/nowhere/kong.yml'])
+    expect(await run.ended).toBe(1)
+    expect(run.error).toMatch(/^sallyport: \/nowhere\/kong\.yml: cannot be read: ENOENT[^\n]*\n$/)
+  })
+})
+
+test('a bad flag ends with one sentence and code 2', async () => {
+  const run = new Run(tmpdir(), ['start', '--config', 'kong.yml', '--store', 'sqlite:a.db'])
+  expect(await run.ended).toBe(2)
+  expect(run.error).toBe(
+    'sallyport: --store "sqlite:a.db": a store besides the declarative file is not served yet\n',
+  )
+})
+
+test('the word that makes a worker is no command for people', async () => {
+  const run = new Run(tmpdir(), ['worker'])
+  expect(await run.ended).toBe(2)
+  expect(run.error).toContain('unknown command "worker"')
+})

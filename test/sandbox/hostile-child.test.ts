@@ -1,0 +1,241 @@
+import { EventEmitter } from 'node:events'
+import { duplexPair } from 'node:stream'
+import type { ChildProcess } from 'node:child_process'
+import { FrameDecoder, FrameEncoder } from '@sallyport/sdk/protocol'
+import { describe, expect, test } from 'vitest'
+import { ProcessHost } from '../../sandbox/process/host.ts'
+import type { LaunchedChild } from '../../sandbox/process/launch.ts'
+import { SparePool } from '../../sandbox/process/spare-pool.ts'
+import { withLimits } from '../../sandbox/limits.ts'
+import { makeCall, makeHostOptions, makePlugin } from '../support/host-call.ts'
+
+type Frame = [type: number, id: number, ...fields: unknown[]]
+type Reply = (frames: readonly unknown[] | Buffer) => void
+
+const HELLO = 1
+const LOAD = 3
+const CONFIGURE = 4
+const CALL = 5
+const EFFECT_RESULT = 9
+const CANCEL = 10
+const RESULT = 6
+const FAILED = 7
+const EFFECT = 8
+const ACK = 12
+
+/** A child that keeps the protocol but for what `answer` does with a call. */
+function launchFake(answer: (frame: Frame, reply: Reply) => void): LaunchedChild {
+  const [channel, far] = duplexPair()
+  const child = new EventEmitter() as ChildProcess
+  Object.assign(child, {
+    pid: undefined,
+    unref: () => undefined,
+    ref: () => undefined,
+    kill: () => {
+      far.destroy()
+      setImmediate(() => child.emit('exit', null, 'SIGKILL'))
+      return true
+    },
+  })
+  Object.assign(channel, { unref: () => undefined })
+  const decoder = new FrameDecoder()
+  const reply: Reply = (frames) => {
+    if (Buffer.isBuffer(frames)) {
+      far.write(frames)
+      return
+    }
+    const encoder = new FrameEncoder()
+    for (const frame of frames) encoder.add(frame)
+    far.write(encoder.take())
+  }
+  far.on('data', (bytes: Buffer) =>
+    decoder.push(bytes, (value) => {
+      const frame = value as Frame
+      const [type, id] = frame
+      if (type === HELLO) reply([[2, id, 1, 'json', '{}']])
+      else if (type === LOAD) reply([[RESULT, id, '{"manifest":{},"log":[]}']])
+      else if (type === CONFIGURE) reply([[RESULT, id, '{"log":[]}']])
+      else answer(frame, reply)
+    }),
+  )
+  far.on('error', () => undefined)
+  return { process: child, channel }
+}
+
+/** The first child does what `answer` says, those after it answer every call. */
+async function startWith(answer: (frame: Frame, reply: Reply) => void) {
+  const limits = withLimits({})
+  let launched = 0
+  const good = ([type, id]: Frame, reply: Reply) =>
+    type === CALL ? reply([[RESULT, id, '{"changes":[]}']]) : reply([[ACK, id]])
+  const pool = new SparePool(limits, () =>
+    Promise.resolve(() => launchFake(launched++ === 0 ? answer : good)),
+  )
+  const { options, lines } = makeHostOptions()
+  const host = new ProcessHost({
+    ...options,
+    name: 'tenant:x',
+    plugins: [makePlugin('p', '')],
+    pool,
+    sandboxLimits: limits,
+  })
+  await host.configure([{ key: 'key', id: 'id', pluginName: 'p', config: {} }])
+  return { host, lines }
+}
+
+const OK = '{"changes":[]}'
+
+describe('a child that breaks the protocol is killed, and the call fails', () => {
+  test.each<[string, (id: number) => readonly unknown[] | Buffer, RegExp]>([
+    ['an id that nobody has', (id) => [[RESULT, id + 1, OK]], /waits for nothing/],
+    ['an unknown type', (id) => [[77, id, OK]], /type 77/],
+    ['a message of a gateway', (id) => [[CALL, id, 'k', 'access', 1, '{}']], /type 5/],
+    ['a second welcome', (id) => [[2, id, 1, 'json', '{}']], /second welcome/],
+    ['an ack for another', (id) => [[ACK, id + 1]], /not being done/],
+    [
+      'an ack twice',
+      (id) => [
+        [ACK, id],
+        [ACK, id],
+      ],
+      /not being done/,
+    ],
+    [
+      'an effect for another call',
+      (id) => [[EFFECT, 1, id + 9, 'client.loadConsumer', '[]']],
+      /cannot have it/,
+    ],
+    [
+      'an effect that does not exist',
+      (id) => [[EFFECT, 1, id, 'fs.readFile', '["/etc/passwd"]']],
+      /no effect here/,
+    ],
+    [
+      'an effect that only reads',
+      (id) => [[EFFECT, 1, id, 'request.getHeader', '["a"]']],
+      /no effect here/,
+    ],
+    [
+      'an effect without arguments',
+      (id) => [[EFFECT, 1, id, 'client.loadConsumer', '{']],
+      /no JSON/,
+    ],
+    [
+      'an effect twice',
+      (id) => [
+        [EFFECT, 1, id, 'timer.sleep', '[1]'],
+        [EFFECT, 1, id, 'timer.sleep', '[1]'],
+      ],
+      /cannot have it/,
+    ],
+    ['a timer without a time', (id) => [[EFFECT, 1, id, 'timer.sleep', '["x"]']], /timer without/],
+    ['a failure of no kind', (id) => [[FAILED, id, 'whatever', 'm', false, '[]']], /kind/],
+    ['a frame without an array', () => [{ a: 1 }], /holds an array/],
+    ['garbage', () => Buffer.from('HTTP/1.1 200 OK\r\n\r\n'), /bytes long/],
+    ['a frame of 2 GB', () => Buffer.from([0xff, 0xff, 0xff, 0x7f, 0x90]), /bytes long/],
+    ['an empty frame', () => Buffer.from([0, 0, 0, 0]), /bytes long/],
+    [
+      'nested deeper than 64',
+      () => Buffer.from([70, 0, 0, 0, ...Array<number>(70).fill(0x91)]),
+      /deeper/,
+    ],
+  ])('%s', async (_name, frames, reason) => {
+    const { host, lines } = await startWith(([type, id], reply) => {
+      if (type === CALL) reply(frames(id))
+    })
+    const call = makeCall({ key: 'key' })
+    await expect(host.call(call)).rejects.toMatchObject({ kind: 'killed' })
+    expect(call.applied).toEqual([])
+    expect(lines.join()).toMatch(reason)
+    const next = makeCall({ key: 'key' })
+    await host.call(next)
+    expect(next.applied).toHaveLength(1)
+    await host.close()
+  })
+
+  test.each([
+    ['no JSON', '{"changes":'],
+    ['JSON that is too deep', `{"changes":${'['.repeat(100)}${']'.repeat(100)}}`],
+  ])('a result that is %s is refused, and costs no process', async (_name, payload) => {
+    const { host } = await startWith(([type, id], reply) => {
+      if (type === CALL) reply([[RESULT, id, payload]])
+    })
+    await expect(host.call(makeCall({ key: 'key' }))).rejects.toMatchObject({ kind: 'refused' })
+    expect(host.stats().kills).toBe(0)
+    await host.close()
+  })
+
+  test('a second result for the same call', async () => {
+    const { host } = await startWith(([type, id], reply) => {
+      if (type === CALL)
+        reply([
+          [RESULT, id, OK],
+          [RESULT, id, OK],
+        ])
+    })
+    await host.call(makeCall({ key: 'key' }))
+    await expect.poll(() => host.stats().kills).toBe(1)
+    await host.close()
+  })
+
+  test('a stream that ends within a frame', async () => {
+    const { host } = await startWith(([type], reply) => {
+      if (type === CALL) reply(Buffer.from([10, 0, 0, 0, 0x93]))
+    })
+    await expect(host.call(makeCall({ key: 'key', timeoutMs: 60_000 }))).rejects.toMatchObject({
+      kind: 'killed',
+    })
+    await host.close()
+  })
+})
+
+describe('calls that had not begun', () => {
+  test('are given to the next child in their order, and the one that had begun is not', async () => {
+    const seen: number[] = []
+    const { host } = await startWith(([type, id], reply) => {
+      if (type !== CALL) return
+      seen.push(id)
+      // The second one is being done, and never ends.
+      if (seen.length === 1) reply([[RESULT, id, OK]])
+      if (seen.length === 4) reply(Buffer.from([0, 0, 0, 0]))
+    })
+    const order: string[] = []
+    const calls = ['a', 'b', 'c', 'd'].map((name) => {
+      const call = makeCall({ key: 'key' })
+      return { ...call, apply: () => void order.push(name) }
+    })
+    const ends = await Promise.allSettled(calls.map((call) => host.call(call)))
+    expect(ends.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ])
+    expect(order).toEqual(['a', 'c', 'd'])
+    await host.close()
+  })
+})
+
+test('what comes for a call that was cancelled is ignored until the cancel is answered', async () => {
+  const frames: Frame[] = []
+  const { host } = await startWith((frame, reply) => {
+    frames.push(frame)
+    const [type, id] = frame
+    if (type === CALL) reply([[ACK, id]])
+    if (type === CANCEL) {
+      const call = frame[2] as number
+      reply([
+        [EFFECT, 9, call, 'timer.sleep', '[1]'],
+        [RESULT, call, OK],
+        [ACK, id],
+      ])
+    }
+  })
+  const call = makeCall({ key: 'key', timeoutMs: 50 })
+  await expect(host.call(call)).rejects.toMatchObject({ kind: 'timeout' })
+  await expect.poll(() => frames.some(([type]) => type === CANCEL)).toBe(true)
+  expect(call.applied).toEqual([])
+  expect(host.stats().kills).toBe(0)
+  expect(frames.some(([type]) => type === EFFECT_RESULT)).toBe(false)
+  await host.close()
+})
