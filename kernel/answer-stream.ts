@@ -1,5 +1,5 @@
 import type { ReadonlyHeaderList } from '@sallyport/sdk'
-import type { RequestContext } from './context.ts'
+import type { ClientStream, RequestContext } from './context.ts'
 import type { Environment } from './environment.ts'
 import type { BodySink, BodySource } from './exchange.ts'
 import { runPhase } from './run-phase.ts'
@@ -12,7 +12,7 @@ const NO_BYTES = new Uint8Array()
  * through the whole length: a client that does not read, or a filter that takes its time, stops the
  * upstream.
  */
-export class AnswerStream implements BodySink {
+export class AnswerStream implements BodySink, ClientStream {
   readonly #ctx: RequestContext
   readonly #environment: Environment
   readonly #filters: boolean
@@ -72,13 +72,11 @@ export class AnswerStream implements BodySink {
     this.#finish()
   }
 
-  /** The client can take more. */
   onDrain(): void {
     this.#clientIsFull = false
     if (!this.#filtering) this.#source?.resume()
   }
 
-  /** The client has gone. */
   onCancel(): void {
     this.#source?.cancel('client-aborted')
     this.#finish()

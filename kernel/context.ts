@@ -1,6 +1,5 @@
 import type { Credential, Consumer, HeaderList } from '@sallyport/sdk'
 import { type Answer, applyHeaderOperation, type HeaderOperation } from './answer.ts'
-import type { AnswerStream } from './answer-stream.ts'
 import type { Chain } from './chain.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import type { ConsumerRecord } from './directory.ts'
@@ -17,6 +16,14 @@ export interface Try {
   endedAtMs: number
   /** Null when it brought an answer. */
   failure: string | null
+}
+
+/** What is told to whoever is sending to the client. */
+export interface ClientStream {
+  /** The client can take more. */
+  onDrain(): void
+  /** The client has gone. */
+  onCancel(): void
 }
 
 /**
@@ -80,7 +87,7 @@ export class RequestContext implements ExchangeObserver {
   upstreamHeadAtMs = 0
   cancelReason: CancelReason | null = null
   /** Who is sending the answer's body, while it is being sent. */
-  stream: AnswerStream | null = null
+  stream: ClientStream | null = null
 
   constructor(exchange: Exchange, snapshot: CompiledSnapshot, id: string) {
     this.exchange = exchange

@@ -17,6 +17,7 @@ export function runTunnel(ctx: RequestContext, upstream: Tunnel): Promise<void> 
   const finish = () => {
     if (over) return
     over = true
+    ctx.stream = null
     clearTimeout(timer)
     resolve()
   }
@@ -33,9 +34,13 @@ export function runTunnel(ctx: RequestContext, upstream: Tunnel): Promise<void> 
   const ended = () => {
     if (--waysOpen === 0) finish()
   }
-  ctx.cancelListener = () => {
-    upstream.abort()
-    finish()
+  ctx.stream = {
+    // A tunnel has drain events of its own, one a direction.
+    onDrain() {},
+    onCancel() {
+      upstream.abort()
+      finish()
+    },
   }
   client.start(new Way(client, upstream, { moved, lost, ended }))
   upstream.start(new Way(upstream, client, { moved, lost, ended }))

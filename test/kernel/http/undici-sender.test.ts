@@ -34,6 +34,7 @@ async function start(changes: Partial<HttpLimits> = {}) {
     path: '/',
     headers: ['Host', 'a'],
     body: null,
+    upgrade: null,
     timeouts: { connectMs: 5_000, writeMs: 5_000, readMs: 5_000 },
     onInformation: () => {},
     ...change,
