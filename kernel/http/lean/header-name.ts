@@ -31,7 +31,7 @@ export class HeaderName {
 
 /** Null when it is no token: nothing that may be read or written as a header name. */
 export function toHeaderName(name: string): HeaderName | null {
-  return wellKnown.get(name) ?? learned.get(name) ?? learn(name)
+  return known.get(name) ?? learn(name)
 }
 
 /** `1*tchar` of RFC 9110: also what a method is made of. */
@@ -72,26 +72,30 @@ const COMMON = [
   ...['x-real-ip', 'x-request-id', 'apikey', 'sec-websocket-key', 'sec-websocket-version'],
 ]
 
-const wellKnown = new Map<string, HeaderName>()
+const known = new Map<string, HeaderName>()
 for (const lower of COMMON) {
   const capitalised = lower.replace(/(?:^|-)[a-z]/g, (text) => text.toUpperCase())
   for (const name of new Set([lower, capitalised, specialSpelling(lower)])) {
-    wellKnown.set(name, new HeaderName(name, lower, KINDS[lower] ?? HEADER_KIND.other))
+    known.set(name, new HeaderName(name, lower, KINDS[lower] ?? HEADER_KIND.other))
   }
 }
 
-const learned = new Map<string, HeaderName>()
+const learned: string[] = []
 
 function learn(name: string): HeaderName | null {
   if (!isToken(name)) return null
   const lower = name.toLowerCase()
   if (name.length > LEARNED_BYTES_MAX)
     return new HeaderName(name, lower, KINDS[lower] ?? HEADER_KIND.other)
-  if (learned.size >= LEARNED_MAX) learned.clear()
+  if (learned.length >= LEARNED_MAX) {
+    for (const forgotten of learned) known.delete(forgotten)
+    learned.length = 0
+  }
   // A name cut out of a head would keep the whole head in memory.
   const own = Buffer.from(name, 'latin1').toString('latin1')
   const entry = new HeaderName(own, lower, KINDS[lower] ?? HEADER_KIND.other)
-  learned.set(own, entry)
+  learned.push(own)
+  known.set(own, entry)
   return entry
 }
 
