@@ -1,6 +1,8 @@
+import type { HeaderList } from '@sallyport/sdk'
 import type { BodySink, BodySource, CancelReason } from '../../exchange.ts'
 import { RequestBodyError } from '../request-body-error.ts'
 import { ChunkedDecoder } from './chunked-decoder.ts'
+import { HEADER_KIND, toHeaderName } from './header-name.ts'
 import type { InputBuffer } from './input-buffer.ts'
 import type { HttpLimits } from '../limits.ts'
 
@@ -128,7 +130,7 @@ export class LeanRequestBody implements BodySource {
     const bytes =
       input.end === input.bytes.length ? input.bytes : input.bytes.subarray(0, input.end)
     const stop = decoder.decode(bytes, input.start, this.#onPiece)
-    if (stop === -1 || this.tooLarge) return false
+    if (stop === -1 || this.tooLarge || !areSoundTrailers(decoder.trailers)) return false
     // A sink that ends the exchange may have ended the connection, and its input, with it.
     if (input.length > 0) input.consumeTo(stop)
     this.complete = decoder.done
@@ -146,4 +148,17 @@ export class LeanRequestBody implements BodySource {
     this.#sink = null
     sink?.onEnd(this.#decoder === null ? null : this.#decoder.trailers)
   }
+}
+
+/**
+ * What frames, routes or ends a message is said in its head. Some readers believe it of trailers as
+ * well: who sends it there wants two servers to disagree.
+ */
+function areSoundTrailers(trailers: HeaderList | null): boolean {
+  if (trailers === null) return true
+  for (let i = 0; i < trailers.length; i += 2) {
+    const { kind } = toHeaderName(trailers[i]!)!
+    if (kind !== HEADER_KIND.other && kind !== HEADER_KIND.date) return false
+  }
+  return true
 }

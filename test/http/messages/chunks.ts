@@ -21,6 +21,7 @@ const badTrailer = (what: string, trailers: string, more: { stricter?: string } 
 
 const DIGITS = 'thirteen digits are what every number type counts exactly'
 const EXTENSION = 'the grammar has a name, and a value after an equals sign'
+const IN_HEAD = 'what frames, routes or ends a message is said in its head'
 
 /** Chunked bodies: sizes, extensions, ends, trailers. */
 export const CHUNK_ROWS: readonly MessageRow[] = [
@@ -154,6 +155,12 @@ export const CHUNK_ROWS: readonly MessageRow[] = [
     'a length and a coding as trailers',
     'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n',
   ),
+  badTrailer('a length as a trailer', 'Content-Length: 5\r\n'),
+  badTrailer('a coding as a trailer', 'X-A: b\r\nTransfer-Encoding: chunked\r\n'),
+  badTrailer('a Host as a trailer', 'Host: b\r\n', { stricter: IN_HEAD }),
+  badTrailer('Connection as a trailer', 'Connection: close\r\n', { stricter: IN_HEAD }),
+  badTrailer('Expect as a trailer', 'Expect: 100-continue\r\n', { stricter: IN_HEAD }),
+  badTrailer('Trailer as a trailer', 'Trailer: X-A\r\n', { stricter: IN_HEAD }),
   badTrailer('two lengths as trailers', 'Content-Length: 5\r\nContent-Length: 6\r\n', {}),
   badTrailer('an unknown coding as a trailer', 'Transfer-Encoding: x\r\n'),
 ]

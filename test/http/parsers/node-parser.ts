@@ -93,7 +93,8 @@ function toOutcome({ socket, requests, refused, closed, waiting }: Reading): Out
   }
   if (isUpgrade(requests.at(-1)))
     return { requests, end: 'handed-over', status: null, reason: null }
-  const end = waiting
+  const within = waiting || requests.at(-1)?.whole === false
+  const end = within
     ? 'waiting'
     : closed || /connection: close/i.test(socket.sent)
       ? 'closed'

@@ -59,12 +59,18 @@ export function compareOutcomes(ours: Outcome, other: Outcome): Difference {
       ? { kind: 'stricter' }
       : conflict('one request less', ours, other)
   }
+  // What follows is read by it and not by us.
+  if (ours.end === 'closed') return { kind: 'same' }
   if (ours.end === 'refused') return { kind: other.end === 'refused' ? 'same' : 'stricter' }
   // It may see earlier than we do that nothing good will come; nothing was taken yet.
   if (ours.end === 'waiting' && other.end === 'refused') return { kind: 'same' }
   if (other.end === 'refused') return { kind: 'wider' }
-  const isWaiting = (outcome: Outcome) => outcome.end === 'waiting'
-  if (isWaiting(ours) !== isWaiting(other)) return conflict('where it ends', ours, other)
+  // Half an empty line before the next message is nothing to one and a beginning to the other.
+  if (other.end === 'waiting' && ours.end !== 'waiting') {
+    return conflict('where it ends', ours, other)
+  }
+  const within = ours.requests.at(-1)?.whole === false
+  if (within && other.end !== 'waiting') return conflict('where it ends', ours, other)
   return { kind: 'same' }
 }
 
