@@ -36,6 +36,10 @@ export class AnswerReader {
   #decoder: ChunkedDecoder | null = null
   /** Of a body of known length. */
   #left = 0
+  /** Whether it reads into a buffer of its own, so that large pieces need not be copied. */
+  #ownsBuffer = false
+  #gaveBuffer = false
+  #lastBytes = 0
 
   constructor(owner: AnswerReaderOwner, limits: HttpLimits) {
     this.#owner = owner
@@ -60,10 +64,28 @@ export class AnswerReader {
     return this.#phase === PHASE.head
   }
 
-  /** The first bytes of the buffer are what arrived; it may be overwritten afterwards. */
+  /** The first bytes of the buffer are what arrived. */
   read(buffer: Buffer, bytes: number): void {
+    this.#lastBytes = bytes
     const at = this.#phase === PHASE.head ? this.#readHeads(buffer, bytes) : 0
     if (at !== -1) this.#readBody(buffer, at, bytes)
+  }
+
+  /**
+   * What the next read goes into; undefined: the same buffer again. All connections share a buffer,
+   * of which everything is copied. One that carries a large body gets its own for as long as that
+   * flows, and gives it away instead of copying.
+   */
+  nextBuffer(shared: Buffer): Buffer | undefined {
+    if (this.#lastBytes < LARGE_BYTES || this.#phase < PHASE.length) {
+      if (!this.#ownsBuffer) return undefined
+      this.#ownsBuffer = this.#gaveBuffer = false
+      return shared
+    }
+    if (this.#ownsBuffer && !this.#gaveBuffer) return undefined
+    this.#ownsBuffer = true
+    this.#gaveBuffer = false
+    return Buffer.allocUnsafeSlow(shared.length)
   }
 
   /** The connection ends: says whether that is the end of the answer. */
@@ -142,7 +164,7 @@ export class AnswerReader {
     if (this.#phase === PHASE.length) {
       const end = Math.min(to, from + this.#left)
       this.#left -= end - from
-      if (end > from) this.#owner.onAnswerPiece(copyOf(buffer, from, end))
+      if (end > from) this.#owner.onAnswerPiece(this.#pieceOf(buffer, from, end))
       if (this.#left === 0 && this.#phase === PHASE.length) this.#finish(end < to, null)
     } else if (this.#phase === PHASE.chunked) {
       const decoder = this.#decoder!
@@ -153,12 +175,19 @@ export class AnswerReader {
       if (end === -1) this.#refuse(`the body of the answer has ${decoder.problem}`)
       else if (decoder.done) this.#finish(end < to, decoder.trailers)
     } else if (to > from) {
-      this.#owner.onAnswerPiece(copyOf(buffer, from, to))
+      this.#owner.onAnswerPiece(this.#pieceOf(buffer, from, to))
     }
   }
 
   readonly #onChunk = (piece: Buffer) => {
-    if (this.#phase === PHASE.chunked) this.#owner.onAnswerPiece(copyOf(piece, 0, piece.length))
+    if (this.#phase !== PHASE.chunked) return
+    this.#owner.onAnswerPiece(this.#pieceOf(piece, 0, piece.length))
+  }
+
+  #pieceOf(bytes: Buffer, from: number, to: number): Buffer {
+    if (!this.#ownsBuffer || to - from < KEPT_BYTES_MIN) return copyOf(bytes, from, to)
+    this.#gaveBuffer = true
+    return bytes.subarray(from, to)
   }
 
   #finish(more: boolean, trailers: HeaderList | null): void {
@@ -176,6 +205,10 @@ const PHASE = { idle: 0, head: 1, length: 2, chunked: 3, close: 4 } as const
 type Phase = (typeof PHASE)[keyof typeof PHASE]
 
 const HTTP_1 = 'HTTP/1.'
+/** A read of this size promises more of them. */
+const LARGE_BYTES = 32 * 1024
+/** A smaller piece is copied also out of a buffer of one's own, which it would hold whole. */
+const KEPT_BYTES_MIN = 8 * 1024
 
 function copyOf(bytes: Buffer, from: number, to: number): Buffer {
   const copy = Buffer.allocUnsafe(to - from)

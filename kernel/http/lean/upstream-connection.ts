@@ -58,6 +58,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
     this.#socket = openUpstreamSocket(owner.target, owner, {
       onConnected: () => this.#begin(),
       onRead: (bytes, buffer) => this.#onRead(bytes, buffer),
+      nextBuffer: () => this.#reader.nextBuffer(owner.readBuffer),
       onDrain: () => this.#onDrain(),
       onEnd: () => this.#onEnd(),
       onLost: (error, connected) => this.#onLost(error, connected),
@@ -276,9 +277,8 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   }
 
   /**
-   * A kept connection may be closed by the upstream while a request is on its way to it. The request
-   * is sent again, on a new connection, when nobody took a byte of it, or when the end was an orderly
-   * one and the method is one that may be processed twice.
+   * A kept connection may be closed while a request is on its way to it. That is sent again when not
+   * a byte was taken, or when the end was orderly and the method may be processed twice.
    */
   #mayRetry({ request: { body, method } }: LeanSending, orderly: boolean): boolean {
     if (this.#requests < 2 || this.#answered) return false

@@ -16,6 +16,8 @@ export interface SocketObserver {
   onConnected(): void
   /** The first bytes of the buffer arrived; false stops reading. */
   onRead(bytes: number, buffer: Buffer): boolean
+  /** What the next read goes into; undefined: the same buffer again. */
+  nextBuffer(): Buffer | undefined
   onDrain(): void
   /** The other side will send nothing more. */
   onEnd(): void
@@ -30,8 +32,10 @@ export function openUpstreamSocket(
   observer: SocketObserver,
 ): Socket {
   const { hostname: host, port, tlsName } = target
+  let connected = false
   const onread = {
-    buffer: needs.readBuffer,
+    // Called before the first read and after each one. The types do not say that it may give nothing.
+    buffer: () => (connected ? observer.nextBuffer() : needs.readBuffer) as Uint8Array,
     callback: (bytes: number, buffer: Uint8Array) => observer.onRead(bytes, buffer as Buffer),
   }
   // node:net also takes `noDelay` and `keepAlive` here and sets them when it connects.
@@ -41,7 +45,6 @@ export function openUpstreamSocket(
   }
   const socket =
     tlsName === null ? connectTcp(options) : connectTls(toTlsOptions(options, tlsName, needs))
-  let connected = false
   socket.once('connect', () => {
     connected = true
     if (tlsName === null) observer.onConnected()

@@ -136,6 +136,40 @@ describe('the pool of a target', () => {
   })
 })
 
+describe('a large answer', () => {
+  // A pattern without a period in any buffer size, so that no mixed-up piece goes unnoticed.
+  const LARGE = Buffer.from(Array.from({ length: 1_500_007 }, (_, i) => (i * 7 + (i >> 9)) & 255))
+
+  test.each([
+    ['of known length', `Content-Length: ${LARGE.length}\r\n\r\n`, (body: Buffer) => [body]],
+    ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n', toChunks],
+    ['until the end', '\r\n', (body: Buffer) => [body]],
+  ])('%s is whole, beside others on other connections', async (_name, headers, encode) => {
+    const fixture = await start()
+    const outcomes = [fixture.send(), fixture.send(), fixture.send()]
+    for (const i of outcomes.keys()) {
+      const peer = await fixture.upstream.peer(i)
+      peer.send(`HTTP/1.1 200 OK\r\n${headers}`)
+      for (const piece of encode(LARGE)) peer.send(piece)
+      if (headers === '\r\n') peer.socket.end()
+    }
+    for (const outcome of outcomes) {
+      await outcome.over
+      expect(Buffer.from(outcome.body, 'latin1').equals(LARGE)).toBe(true)
+    }
+  })
+})
+
+function* toChunks(body: Buffer): Generator<Buffer> {
+  for (let at = 0, size = 1; at < body.length; at += size, size = (size * 3) % 90_001) {
+    const piece = body.subarray(at, at + size)
+    yield Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, LINE_END])
+  }
+  yield Buffer.from('0\r\n\r\n')
+}
+
+const LINE_END = Buffer.from('\r\n')
+
 describe('a request that is not one', () => {
   test.each([
     ['a path with a space', { path: '/a b' }],
