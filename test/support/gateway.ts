@@ -3,7 +3,12 @@ import { pino } from 'pino'
 import { BUNDLED_PLUGINS } from '../../plugins/index.ts'
 import { formatConfigError, loadDeclarative } from '../../kernel/config/declarative.ts'
 import type { Entities } from '../../kernel/config/entities.ts'
-import { createGateway, type Gateway, type GatewayOptions } from '../../kernel/gateway.ts'
+import {
+  createGateway,
+  type DataPath,
+  type Gateway,
+  type GatewayOptions,
+} from '../../kernel/gateway.ts'
 import { createHttpLimits } from '../../kernel/http/limits.ts'
 import { createNodeListener } from '../../kernel/http/node-listener.ts'
 import { createUndiciSender } from '../../kernel/http/undici-sender.ts'
@@ -33,6 +38,8 @@ export interface TestGatewayOptions {
   /** Plugins with a tier of their own, and the factories for it. */
   readonly code?: readonly PluginCode[]
   readonly gateway?: Partial<GatewayOptions>
+  /** Instead of node:http and undici. */
+  readonly dataPath?: DataPath
 }
 
 /** A gateway in this process, on a free port, with the bundled plugins and those of the test. */
@@ -48,7 +55,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     nodeId: 'test-node',
     plugins,
     hostFactories: {},
-    dataPath: {
+    dataPath: options.dataPath ?? {
       listen: (listen) => createNodeListener({ ...listen, limits }),
       sender: createUndiciSender({ limits }),
     },
