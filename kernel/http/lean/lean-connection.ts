@@ -91,22 +91,17 @@ export class LeanConnection extends ClientSocket {
     if (this.#current !== exchange || this.#clock.phase === Phase.over) return
     this.#current = null
     const body = this.#body
-    if (body !== null) {
-      if (body.isBestLeft(exchange.awaitsContinue)) {
-        this.linger()
-        return
-      }
-      body.discard()
-    }
-    if (this.#endsHere()) {
+    if (body !== null) body.discard()
+    if (body?.isBestLeft(exchange.awaitsContinue)) this.linger()
+    else if (this.#endsHere()) {
       if (body === null && this.#reader.input.length === 0 && this.#next === null) this.#finish()
       else this.linger()
-      return
+    } else {
+      // The head of the next request may have begun to arrive: its deadline begins now.
+      const between = this.#reader.begun ? Phase.head : Phase.idle
+      this.#clock.enter(body === null ? between : Phase.rest)
+      this.#advance()
     }
-    // The head of the next request may have begun to arrive: its deadline begins now.
-    const between = this.#reader.begun ? Phase.head : Phase.idle
-    this.#clock.enter(body === null ? between : Phase.rest)
-    this.#advance()
   }
 
   /** Tells the exchange on it that its client is gone, and lets go of everything. */
@@ -173,8 +168,11 @@ export class LeanConnection extends ClientSocket {
     // A handler that answers at once comes back here from within: the loop below goes on for it.
     if (this.#advancing) return
     this.#advancing = true
-    while (this.#step());
-    this.#advancing = false
+    try {
+      while (this.#step());
+    } finally {
+      this.#advancing = false
+    }
   }
 
   /** False when there is nothing more to do now. */

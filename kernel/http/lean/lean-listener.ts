@@ -55,6 +55,7 @@ class LeanListener implements Listener, LeanListenerState {
       this.#server.listen('fd' in listen ? listen : { host: listen.hostname, port: listen.port })
       this.#server.once('listening', () => {
         this.#server.off('error', reject)
+        this.#server.on('error', (error) => this.#onAcceptError(error))
         resolve()
       })
     })
@@ -107,6 +108,12 @@ class LeanListener implements Listener, LeanListenerState {
 
   #cutAll(): void {
     for (const connection of this.#connections) connection.cut('shutdown')
+  }
+
+  /** Out of descriptors, for one: those that are connected already need not suffer from it. */
+  #onAcceptError(error: Error): void {
+    const reason = `a connection could not be accepted: ${error.message}`
+    this.#options.onRefused({ status: 503, reason, clientAddress: '' })
   }
 
   #onConnection(socket: Socket): void {

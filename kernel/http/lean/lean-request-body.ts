@@ -72,8 +72,8 @@ export class LeanRequestBody implements BodySource {
   start(sink: BodySink): void {
     if (this.started) throw new Error('a request body is started once')
     this.started = true
-    if (this.#failure !== null) {
-      sink.onError(this.#failure)
+    if (this.#failure !== null || this.discarded) {
+      sink.onError(this.#failure ?? new RequestBodyError('plugin'))
       return
     }
     this.#sink = sink
@@ -92,10 +92,12 @@ export class LeanRequestBody implements BodySource {
     this.cancelled = true
   }
 
-  /** Reads the rest away. */
+  /** The answer is over: the rest is read away, or not at all, and nobody gets it. */
   discard(): void {
     this.discarded = true
+    const sink = this.#sink
     this.#sink = null
+    sink?.onError(new RequestBodyError('plugin'))
   }
 
   /** The body will not arrive whole. */

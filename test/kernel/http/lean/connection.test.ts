@@ -184,6 +184,32 @@ test('a body over bodyBytesMax is refused when it is announced and cut when it i
   expect(fixture.refusals.map((refusal) => refusal.status)).toEqual([413, 413])
 })
 
+test.each([1_000, 1_000_000])(
+  'who reads a body of %i bytes when the answer is over is told that no more comes',
+  async (length) => {
+    const ends: string[] = []
+    const sink: BodySink = {
+      onData: () => true,
+      onEnd: () => void ends.push('end'),
+      onError: (error) => void ends.push(error.message),
+    }
+    const fixture = await start({
+      handler: (exchange) => {
+        if (exchange.target === '/early') exchange.body!.start(sink)
+        exchange.sendHead({ status: 200, headers: [], bodyLength: 0 })
+        exchange.end()
+        if (exchange.target === '/late') exchange.body!.start(sink)
+      },
+    })
+    for (const target of ['/early', '/late']) {
+      const client = await fixture.client()
+      client.send(`POST ${target} HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\npart`)
+      await client.has('\r\n\r\n')
+    }
+    expect(ends).toEqual(Array(2).fill('the request body ended early: plugin'))
+  },
+)
+
 test('an HTTP/1.0 connection is kept when the client asks for it', async () => {
   const fixture = await start({ handler: echo })
   const client = await fixture.client()
