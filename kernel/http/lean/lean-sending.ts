@@ -171,6 +171,8 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
     this.#over = true
     this.#backlog = null
     this.connection = null
+    // Who keeps the answer does not keep the client's side of it.
+    this.#sink = null
   }
 }
 
