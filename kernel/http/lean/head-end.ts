@@ -36,6 +36,7 @@ export function isSoundHead(text: string): boolean {
   return SOUND_HEAD.test(text)
 }
 
+// oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const SOUND_HEAD = /^(?:[^\0-\x08\x0a-\x1f\x7f]+\r\n)+\r\n$/
 
 const CR = 13
