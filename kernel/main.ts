@@ -29,17 +29,9 @@ const parts: Parts = {
   },
   createGateway: async (options) => {
     const { createHttpLimits } = await import('./http/limits.ts')
-    const { createNodeListener } = await import('./http/node-listener.ts')
-    const { createUndiciSender } = await import('./http/undici-sender.ts')
+    const { createLeanDataPath } = await import('./http/lean/lean-data-path.ts')
     const { createGateway } = await import('./gateway.ts')
-    const limits = createHttpLimits()
-    return createGateway({
-      ...options,
-      dataPath: {
-        listen: (listener) => createNodeListener({ ...listener, limits }),
-        sender: createUndiciSender({ limits }),
-      },
-    })
+    return createGateway({ ...options, dataPath: createLeanDataPath(createHttpLimits()) })
   },
 }
 

@@ -11,6 +11,8 @@ export interface LeanListenerOptions extends ListenerOptions {
   /** An inherited descriptor, or where to listen; port 0 takes a free one. */
   readonly listen: { readonly fd: number } | { readonly hostname: string; readonly port: number }
   readonly limits: HttpLimits
+  /** The worker's; without one the listener has its own. */
+  readonly wheel?: TimerWheel
 }
 
 /** Our own HTTP/1.1 over node:net. Resolves once it listens, rejects when it cannot. */
@@ -22,7 +24,7 @@ export async function createLeanListener(options: LeanListenerOptions): Promise<
 
 class LeanListener implements Listener, LeanListenerState {
   readonly limits: HttpLimits
-  readonly wheel = new TimerWheel()
+  readonly wheel: TimerWheel
   draining = false
 
   readonly #options: LeanListenerOptions
@@ -34,6 +36,7 @@ class LeanListener implements Listener, LeanListenerState {
   constructor(options: LeanListenerOptions) {
     this.#options = options
     this.limits = options.limits
+    this.wheel = options.wheel ?? new TimerWheel()
     // Half-open, so that a lingering close and a tunnel can end one way before the other.
     this.#server = createServer({
       allowHalfOpen: true,
@@ -99,7 +102,7 @@ class LeanListener implements Listener, LeanListenerState {
   #stopListening(): Promise<void> {
     this.#closed ??= new Promise((resolve) =>
       this.#server.close(() => {
-        this.wheel.close()
+        if (this.#options.wheel === undefined) this.wheel.close()
         resolve()
       }),
     )
