@@ -6,7 +6,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source'] } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/soak/**', 'node_modules/**'],
+    exclude: ['node_modules/**'],
     pool: 'forks',
     execArgv: ['--conditions=source', '--no-node-snapshot'],
     maxWorkers: 2,

@@ -64,7 +64,7 @@ export class LeanParser {
 }
 
 /** Reads the body and answers at its end, or with 400 when it has none. */
-export function takeExchange(exchange: Exchange): ReadRequest {
+function takeExchange(exchange: Exchange): ReadRequest {
   const { method, target, httpVersion, authority, headers, upgrade, body } = exchange
   const request: ReadRequest = {
     ...{ method, target, httpVersion, authority, headers, upgrade },
