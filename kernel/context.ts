@@ -1,6 +1,5 @@
 import type { Credential, Consumer, HeaderList } from '@sallyport/sdk'
-import { type Answer, applyHeaderOperation, type HeaderOperation } from './answer.ts'
-import type { AnswerStream } from './answer-stream.ts'
+import { type Answer, applyPendingOperations, type HeaderOperation } from './answer.ts'
 import type { Chain } from './chain.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import type { ConsumerRecord } from './directory.ts'
@@ -17,6 +16,12 @@ export interface Try {
   endedAtMs: number
   /** Null when it brought an answer. */
   failure: string | null
+}
+
+/** Who takes the body of an answer: told when the client can take more, and when it has gone. */
+export interface BodyTaker {
+  onDrain(): void
+  onCancel(): void
 }
 
 /**
@@ -77,8 +82,8 @@ export class RequestContext implements ExchangeObserver {
   trace: Trace | null = null
   upstreamHeadAtMs = 0
   cancelReason: CancelReason | null = null
-  /** Who is sending the answer's body, while it is being sent. */
-  stream: AnswerStream | null = null
+  /** Who takes the answer's body, while it flows. */
+  stream: BodyTaker | null = null
 
   constructor(exchange: Exchange, snapshot: CompiledSnapshot, id: string) {
     this.exchange = exchange
@@ -97,7 +102,7 @@ export class RequestContext implements ExchangeObserver {
   /** Makes this the answer; what plugins asked for before there was one is applied to its head. */
   setAnswer(answer: Answer): void {
     this.answer = answer
-    for (const operation of this.pendingOperations) applyHeaderOperation(answer.headers, operation)
+    if (this.pendingOperations.length > 0) applyPendingOperations(answer, this.pendingOperations)
     if (this.pendingStatus !== null && answer.source === 'service') {
       answer.status = this.pendingStatus
     }

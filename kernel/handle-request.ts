@@ -127,9 +127,16 @@ function failUnexpectedly(ctx: RequestContext, error: unknown, environment: Envi
     exchange.abort('plugin')
     return
   }
+  // What plugins asked for may be what could not be sent.
+  ctx.pendingOperations.length = 0
   ctx.fail('INTERNAL', ctx.errorDetail)
   const { status, headers, body } = ctx.answer!
   const bytes = body instanceof Uint8Array ? body : new Uint8Array()
-  exchange.sendHead({ status, headers, bodyLength: bytes.byteLength })
-  exchange.end(bytes)
+  try {
+    exchange.sendHead({ status, headers, bodyLength: bytes.byteLength })
+    exchange.end(bytes)
+  } catch (second) {
+    environment.log.error({ err: second, request_id: ctx.id }, 'an error could not be sent')
+    exchange.abort('plugin')
+  }
 }

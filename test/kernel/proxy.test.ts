@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createHttpLimits } from '../../kernel/http/limits.ts'
+import { createNodeListener } from '../../kernel/http/node-listener.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { startUpstream, type TestUpstream } from '../support/upstream.ts'
 
@@ -103,6 +105,59 @@ describe('a try that fails', () => {
     const response = await fetch(`${gateway.url}/`, { method: 'POST', body: 'order' })
     expect(response.status).toBe(502)
     expect(one.connections() + other.connections()).toBe(1)
+  })
+
+  it('leaves nothing in the answer of what was done for it', async () => {
+    const upstream = await upstreamOf()
+    const dead = await closedPort()
+    const gateway = await startTestGateway({
+      plugins: [
+        {
+          name: 'tells-tries',
+          version: '1.0.0',
+          beforeProxy(pdk) {
+            pdk.response.addHeader('x-try', String(pdk.balancer.getTarget()!.tryNumber))
+          },
+        },
+      ],
+      yaml: `
+_format_version: "3.0"
+upstreams: [{ name: pool, targets: [{ target: "127.0.0.1:${dead}" }, { target: "127.0.0.1:${upstream.port}" }] }]
+services: [{ name: main, host: pool, routes: [{ name: main, paths: [/] }] }]
+plugins: [{ name: tells-tries }]
+`,
+    })
+    closing.push(gateway)
+    const tries = new Set<string | null>()
+    for (let i = 0; i < 2; i++) tries.add((await fetch(`${gateway.url}/`)).headers.get('x-try'))
+    expect(tries).toEqual(new Set(['1', '2']))
+  })
+
+  it('because the request cannot be sent at all gives 500, and no second try', async () => {
+    let sent = 0
+    const gateway = await startTestGateway({
+      gateway: {
+        dataPath: {
+          listen: (listen) => createNodeListener({ ...listen, limits: createHttpLimits() }),
+          sender: {
+            send() {
+              sent++
+              throw new TypeError('the request cannot be sent')
+            },
+            close: () => Promise.resolve(),
+          },
+        },
+      },
+      yaml: `
+_format_version: "3.0"
+upstreams: [{ name: pool, targets: [{ target: "127.0.0.1:1" }, { target: "127.0.0.1:2" }] }]
+services: [{ name: main, host: pool, routes: [{ name: main, paths: [/] }] }]
+`,
+    })
+    closing.push(gateway)
+    const response = await fetch(`${gateway.url}/`)
+    expect([response.status, sent]).toEqual([500, 1])
+    expect(await response.text()).not.toContain('cannot be sent')
   })
 
   it('by silence gives 504', async () => {
