@@ -84,7 +84,7 @@ export function toUpstreamHeaders(
   const kept = (lowerName: string) => (trusted ? getHeader(headers, lowerName) : null)
   const hostname = hostnameOf(exchange.authority)
   list.push('X-Forwarded-For', appendAddress(headers, trusted, connection.clientAddress))
-  list.push('X-Forwarded-Proto', kept('x-forwarded-proto') ?? connection.scheme)
+  list.push('X-Forwarded-Proto', forwardedScheme(exchange, isTrusted))
   if (hostname !== '') list.push('X-Forwarded-Host', kept('x-forwarded-host') ?? hostname)
   list.push('X-Forwarded-Port', kept('x-forwarded-port') ?? String(connection.localPort))
   list.push('X-Forwarded-Path', kept('x-forwarded-path') ?? path)
@@ -141,6 +141,15 @@ export function forwardedAddress(
     if (!isTrusted(address)) return client
   }
   return client
+}
+
+/** The scheme that the client used, as a trusted peer tells it; else that of the connection. */
+export function forwardedScheme(
+  { connection, headers }: Exchange,
+  isTrusted: (address: string) => boolean,
+): string {
+  if (!isTrusted(connection.clientAddress)) return connection.scheme
+  return getHeader(headers, 'x-forwarded-proto') ?? connection.scheme
 }
 
 /** The address of a hop, which some proxies write with a port; null when it is none. */

@@ -226,4 +226,24 @@ services:
     if (status === 426) expect(await response.text()).toContain('Please use HTTPS protocol')
     expect(upstream.seen).toEqual([])
   })
+
+  it.each([
+    ['127.0.0.1', 'https', 200],
+    ['127.0.0.1', 'HTTPS', 200],
+    ['127.0.0.1', 'http', 426],
+    ['10.0.0.1', 'https', 426],
+  ])('with %s trusted and X-Forwarded-Proto %s answers %i', async (trusted, proto, status) => {
+    const upstream = await upstreamOf()
+    const gateway = await startTestGateway({
+      gateway: { trustedIps: [trusted] },
+      yaml: `
+_format_version: "3.0"
+services:
+  - { name: main, url: "${upstream.url}", routes: [{ name: main, paths: [/], protocols: [https] }] }
+`,
+    })
+    closing.push(gateway)
+    const response = await fetch(gateway.url, { headers: { 'x-forwarded-proto': proto } })
+    expect(response.status).toBe(status)
+  })
 })
