@@ -1,5 +1,5 @@
 import type { ReadonlyHeaderList } from '@sallyport/sdk'
-import type { ClientStream, RequestContext } from './context.ts'
+import type { BodyTaker, RequestContext } from './context.ts'
 import type { Environment } from './environment.ts'
 import type { BodySink, BodySource } from './exchange.ts'
 import { runPhase } from './run-phase.ts'
@@ -12,10 +12,12 @@ const NO_BYTES = new Uint8Array()
  * through the whole length: a client that does not read, or a filter that takes its time, stops the
  * upstream.
  */
-export class AnswerStream implements BodySink, ClientStream {
+export class AnswerStream implements BodySink, BodyTaker {
   readonly #ctx: RequestContext
   readonly #environment: Environment
   readonly #filters: boolean
+  /** The answer has no body, whatever filters make of it. */
+  #bodiless = false
   #source: BodySource | null = null
   #resolve: (() => void) | null = null
   #reject: ((error: Error) => void) | null = null
@@ -33,8 +35,12 @@ export class AnswerStream implements BodySink, ClientStream {
     this.#filters = ctx.chain.filtersBody
   }
 
-  /** Returns nothing when everything was handed over at once. */
-  send(body: Uint8Array | BodySource | null): void | Promise<void> {
+  /**
+   * Returns nothing when everything was handed over at once. Of a `bodiless` answer, as to HEAD,
+   * filters see the end, and what they write is not sent.
+   */
+  send(body: Uint8Array | BodySource | null, bodiless = false): void | Promise<void> {
+    this.#bodiless = bodiless
     if (body === null || body instanceof Uint8Array) {
       if (!this.#filters) {
         if (body === null) this.#ctx.exchange.end()
@@ -102,34 +108,33 @@ export class AnswerStream implements BodySink, ClientStream {
       let pending: void | Promise<void>
       try {
         pending = runPhase(ctx, 'bodyFilter', this.#environment)
+        if (pending === undefined) {
+          this.#pass(isLast)
+          continue
+        }
       } catch (error) {
         this.#fail(error)
         return
       }
-      if (pending === undefined) {
-        this.#pass(isLast)
-        continue
-      }
       this.#filtering = true
-      pending.then(
-        () => {
-          this.#filtering = false
-          this.#pass(isLast)
-          this.#filterNext()
-          const idle = !this.#filtering && !this.#clientIsFull && !this.#ended
-          if (idle) this.#source?.resume()
-        },
-        (error: unknown) => this.#fail(error),
-      )
+      // Also what goes wrong in passing on must end the request: nobody else hears of it.
+      pending.then(() => this.#goOn(isLast)).catch((error: unknown) => this.#fail(error))
     }
+  }
+
+  #goOn(wasLast: boolean): void {
+    this.#filtering = false
+    this.#pass(wasLast)
+    this.#filterNext()
+    const idle = !this.#filtering && !this.#clientIsFull && !this.#ended
+    if (idle) this.#source?.resume()
   }
 
   #pass(isLast: boolean): void {
     if (this.#over) return
-    const { chunk } = this.#ctx
-    if (chunk !== null && chunk.byteLength > 0 && !this.#ctx.exchange.write(chunk)) {
-      this.#clientIsFull = true
-    }
+    const { chunk, exchange } = this.#ctx
+    const writes = chunk !== null && chunk.byteLength > 0 && !this.#bodiless
+    if (writes && !exchange.write(chunk)) this.#clientIsFull = true
     if (isLast) this.#finish()
   }
 

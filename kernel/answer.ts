@@ -36,6 +36,21 @@ export function applyHeaderOperation(headers: HeaderList, operation: HeaderOpera
   }
 }
 
+/**
+ * What plugins asked for before there was an answer: on top of what an upstream sent, but below what
+ * an exit or an error says of itself, which came later and knows its own body.
+ */
+export function applyPendingOperations(
+  answer: Answer,
+  operations: readonly HeaderOperation[],
+): void {
+  const { headers, source } = answer
+  const own = source === 'service' ? [] : headers.splice(0)
+  for (const operation of operations) applyHeaderOperation(headers, operation)
+  for (let i = 0; i < own.length; i += 2) removeHeader(headers, own[i]!.toLowerCase())
+  headers.push(...own)
+}
+
 /** Bytes known beforehand; -1 when the body's length is only known at its end. */
 export function answerLength(answer: Answer): number {
   if (answer.body === null) return 0

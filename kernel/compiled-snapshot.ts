@@ -87,19 +87,24 @@ export async function compileSnapshot(
     await slices.breathe()
   }
   const lease = await hosts.lease(leased)
-  const toStep = stepMaker(plugins, lease)
-  const additional = new Set(entities.global_plugins)
-  const scoped: ScopedStep[] = []
-  const globals: Step[] = []
-  for (const [i, instance] of served.entries()) {
-    const step = toStep(instance, leased[i]!, additional.has(instance))
-    if (step.additional) globals.push(step)
-    else scoped.push({ step, scope: scopeOf(instance) })
-    await slices.breathe()
+  try {
+    const toStep = stepMaker(plugins, lease)
+    const additional = new Set(entities.global_plugins)
+    const scoped: ScopedStep[] = []
+    const globals: Step[] = []
+    for (const [i, instance] of served.entries()) {
+      const step = toStep(instance, leased[i]!, additional.has(instance))
+      if (step.additional) globals.push(step)
+      else scoped.push({ step, scope: scopeOf(instance) })
+      await slices.breathe()
+    }
+    const chains = new ChainIndex(scoped, globals)
+    return new CompiledSnapshot({ snapshot, router, chains, lease })
+  } catch (error) {
+    await lease.release()
+    throw error
   }
-  return new CompiledSnapshot({ snapshot, router, chains: new ChainIndex(scoped, globals), lease })
 }
-
 /** A disabled instance is invisible: the next scope wins. */
 function servedInstances(entities: Entities): PluginInstance[] {
   return [...entities.plugins, ...entities.global_plugins].filter(

@@ -1,5 +1,5 @@
 import type { Credential, Consumer, HeaderList } from '@sallyport/sdk'
-import { type Answer, applyHeaderOperation, type HeaderOperation } from './answer.ts'
+import { type Answer, applyPendingOperations, type HeaderOperation } from './answer.ts'
 import type { Chain } from './chain.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import type { ConsumerRecord } from './directory.ts'
@@ -18,11 +18,9 @@ export interface Try {
   failure: string | null
 }
 
-/** What is told to whoever is sending to the client. */
-export interface ClientStream {
-  /** The client can take more. */
+/** Who takes the body of an answer: told when the client can take more, and when it has gone. */
+export interface BodyTaker {
   onDrain(): void
-  /** The client has gone. */
   onCancel(): void
 }
 
@@ -86,8 +84,8 @@ export class RequestContext implements ExchangeObserver {
   trace: Trace | null = null
   upstreamHeadAtMs = 0
   cancelReason: CancelReason | null = null
-  /** Who is sending the answer's body, while it is being sent. */
-  stream: ClientStream | null = null
+  /** Who takes the answer's body, while it flows. */
+  stream: BodyTaker | null = null
 
   constructor(exchange: Exchange, snapshot: CompiledSnapshot, id: string) {
     this.exchange = exchange
@@ -106,7 +104,7 @@ export class RequestContext implements ExchangeObserver {
   /** Makes this the answer; what plugins asked for before there was one is applied to its head. */
   setAnswer(answer: Answer): void {
     this.answer = answer
-    for (const operation of this.pendingOperations) applyHeaderOperation(answer.headers, operation)
+    if (this.pendingOperations.length > 0) applyPendingOperations(answer, this.pendingOperations)
     if (this.pendingStatus !== null && answer.source === 'service') {
       answer.status = this.pendingStatus
     }

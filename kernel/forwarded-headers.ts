@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { findHeader, getHeader, getHeaderValues, type HeaderList } from '@sallyport/sdk'
 import type { Exchange } from './exchange.ts'
 
@@ -83,7 +84,7 @@ export function toUpstreamHeaders(
   const kept = (lowerName: string) => (trusted ? getHeader(headers, lowerName) : null)
   const hostname = hostnameOf(exchange.authority)
   list.push('X-Forwarded-For', appendAddress(headers, trusted, connection.clientAddress))
-  list.push('X-Forwarded-Proto', kept('x-forwarded-proto') ?? connection.scheme)
+  list.push('X-Forwarded-Proto', forwardedScheme(exchange, isTrusted))
   if (hostname !== '') list.push('X-Forwarded-Host', kept('x-forwarded-host') ?? hostname)
   list.push('X-Forwarded-Port', kept('x-forwarded-port') ?? String(connection.localPort))
   list.push('X-Forwarded-Path', kept('x-forwarded-path') ?? path)
@@ -95,13 +96,17 @@ export function toUpstreamHeaders(
   return list
 }
 
-/** The headers of an upstream's answer less what belongs to its own hop. */
-export function toClientHeaders(headers: readonly string[]): HeaderList {
+/**
+ * The headers of an upstream's answer less what belongs to its own hop, and less `Content-Length`
+ * unless it is kept.
+ */
+export function toClientHeaders(headers: readonly string[], keepsLength = false): HeaderList {
   const named = namedByConnection(headers)
   const list: HeaderList = []
   for (let i = 0; i < headers.length; i += 2) {
     const lower = headers[i]!.toLowerCase()
-    if (HOP_BY_HOP_ANSWER.has(lower) || named?.has(lower) === true) continue
+    const dropped = HOP_BY_HOP_ANSWER.has(lower) && !(keepsLength && lower === 'content-length')
+    if (dropped || named?.has(lower) === true) continue
     list.push(headers[i]!, headers[i + 1]!)
   }
   return list
@@ -116,7 +121,8 @@ export function addVia(headers: HeaderList): void {
 
 /**
  * The client's address: the last one in `X-Forwarded-For` that is not itself a trusted proxy, as
- * long as the peer is trusted; otherwise the peer's own.
+ * long as the peer is trusted; otherwise the peer's own. What is no address ends the search: who
+ * wrote it cannot be asked what came before.
  */
 export function forwardedAddress(
   exchange: Exchange,
@@ -124,11 +130,32 @@ export function forwardedAddress(
 ): string {
   const peer = exchange.connection.clientAddress
   if (!isTrusted(peer)) return peer
-  const addresses = getHeaderValues(exchange.headers, 'x-forwarded-for')
-    .flatMap((value) => value.split(','))
-    .map((address) => address.trim())
-    .filter((address) => address !== '')
-  return addresses.findLast((address) => !isTrusted(address)) ?? addresses[0] ?? peer
+  const hops = getHeaderValues(exchange.headers, 'x-forwarded-for').flatMap((value) =>
+    value.split(','),
+  )
+  let client = peer
+  for (const hop of hops.toReversed()) {
+    const address = toAddress(hop.trim())
+    if (address === null) return client
+    client = address
+    if (!isTrusted(address)) return client
+  }
+  return client
+}
+
+/** The scheme that the client used, as a trusted peer tells it; else that of the connection. */
+export function forwardedScheme(
+  { connection, headers }: Exchange,
+  isTrusted: (address: string) => boolean,
+): string {
+  if (!isTrusted(connection.clientAddress)) return connection.scheme
+  return getHeader(headers, 'x-forwarded-proto') ?? connection.scheme
+}
+
+/** The address of a hop, which some proxies write with a port; null when it is none. */
+function toAddress(hop: string): string | null {
+  const address = /^\[(.*)\](?::\d+)?$/.exec(hop)?.[1] ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop
+  return isIP(address) === 0 ? null : address
 }
 
 /** The hostname of an authority, in lower case, without port and brackets; empty for null. */

@@ -82,10 +82,14 @@ export class Gateway {
       allowDebugHeader: options.allowDebugHeader ?? false,
     }
     this.#plugins = new Map(options.plugins.map((code) => [code.manifest.name, code]))
-    this.#hosts = new PluginHosts(this.#plugins, {
-      inline: createInlineHostFactory((name) => createLifecyclePdk(name, environment)),
-      ...options.hostFactories,
-    })
+    this.#hosts = new PluginHosts(
+      this.#plugins,
+      {
+        inline: createInlineHostFactory((name) => createLifecyclePdk(name, environment)),
+        ...options.hostFactories,
+      },
+      (error) => options.log.error({ err: error }, 'a plugin could not be put away'),
+    )
     this.#dataPath = options.dataPath
     this.#accessLog = options.accessLog
     this.#tools = {

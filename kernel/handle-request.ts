@@ -3,7 +3,7 @@ import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import { RequestContext } from './context.ts'
 import type { Environment } from './environment.ts'
 import type { Exchange } from './exchange.ts'
-import { hostnameOf } from './forwarded-headers.ts'
+import { forwardedScheme, hostnameOf } from './forwarded-headers.ts'
 import { proxy, type ProxyTools } from './proxy.ts'
 import { normalisePath } from './router/uri.ts'
 import { FilterFailure, runPhase } from './run-phase.ts'
@@ -37,7 +37,7 @@ export async function handleRequest(
       const rewritten = runPhase(ctx, 'rewrite', environment)
       if (rewritten !== undefined) await rewritten
     }
-    if (ctx.answer === null) findRoute(ctx)
+    if (ctx.answer === null) findRoute(ctx, environment)
     if (ctx.answer === null) {
       const accessed = runPhase(ctx, 'access', environment)
       if (accessed !== undefined) await accessed
@@ -73,7 +73,7 @@ function readTarget(ctx: RequestContext): void {
 }
 
 /** Sets the route and the chain for it, or the answer when there is no way on. */
-function findRoute(ctx: RequestContext): void {
+function findRoute(ctx: RequestContext, environment: Environment): void {
   const { exchange, snapshot } = ctx
   const { connection } = exchange
   const match = snapshot.router.match({
@@ -92,13 +92,18 @@ function findRoute(ctx: RequestContext): void {
   if (match === null) return ctx.fail('NO_ROUTE', `no route for ${exchange.method} ${ctx.path}`)
   ctx.matched = match
   const { route, service } = match
-  if (connection.scheme === 'http' && !route.protocols.includes('http')) return refuseHttp(ctx)
+  if (!route.protocols.includes('http') && !isSecure(exchange, environment)) return refuseHttp(ctx)
   ctx.chain = snapshot.chains.chainFor({
     routeId: route.id,
     serviceId: service?.id ?? null,
     consumerId: null,
     groupIds: [],
   })
+}
+
+/** Also over a connection that is not, when a trusted proxy before us says that it ended TLS. */
+function isSecure(exchange: Exchange, { isTrustedAddress }: Environment): boolean {
+  return forwardedScheme(exchange, isTrustedAddress).toLowerCase() === 'https'
 }
 
 /** A plain request on a route that is only for https: 426, or the redirect that the route names. */
@@ -127,9 +132,16 @@ function failUnexpectedly(ctx: RequestContext, error: unknown, environment: Envi
     exchange.abort('plugin')
     return
   }
+  // What plugins asked for may be what could not be sent.
+  ctx.pendingOperations.length = 0
   ctx.fail('INTERNAL', ctx.errorDetail)
   const { status, headers, body } = ctx.answer!
   const bytes = body instanceof Uint8Array ? body : new Uint8Array()
-  exchange.sendHead({ status, headers, bodyLength: bytes.byteLength })
-  exchange.end(bytes)
+  try {
+    exchange.sendHead({ status, headers, bodyLength: bytes.byteLength })
+    exchange.end(bytes)
+  } catch (second) {
+    environment.log.error({ err: second, request_id: ctx.id }, 'an error could not be sent')
+    exchange.abort('plugin')
+  }
 }

@@ -10,6 +10,9 @@ import type {
 } from './plugin-host.ts'
 import type { LifecyclePdk } from '@sallyport/sdk'
 
+/** An honest start is over long before; one that never ends would hold every reload after it. */
+const LIFECYCLE_MS = 10_000
+
 /** The PDK that `init`, `configure` and `close` get. */
 export type LifecyclePdkOf = (pluginName: string) => LifecyclePdk
 
@@ -80,8 +83,19 @@ class InlineHost implements PluginHost {
   async close(): Promise<void> {
     if (this.state === 'closed') return
     this.state = 'closed'
+    const errors: unknown[] = []
     for (const name of this.#initialised) {
-      await this.#modules.get(name)?.close?.(this.#lifecyclePdk(name))
+      try {
+        await inTime(name, 'close', this.#modules.get(name)?.close?.(this.#lifecyclePdk(name)))
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) {
+      throw new AggregateError(
+        errors,
+        `plugins could not be closed: ${errors.map(messageOf).join('; ')}`,
+      )
     }
   }
 
@@ -90,9 +104,10 @@ class InlineHost implements PluginHost {
     if (plugin === undefined) return
     const configs = instances.filter((spec) => spec.pluginName === name).map((spec) => spec.config)
     try {
-      if (!this.#initialised.has(name)) await plugin.init?.(this.#lifecyclePdk(name))
+      const pdk = this.#lifecyclePdk
+      if (!this.#initialised.has(name)) await inTime(name, 'init', plugin.init?.(pdk(name)))
       this.#initialised.add(name)
-      await plugin.configure?.(this.#lifecyclePdk(name), configs)
+      await inTime(name, 'configure', plugin.configure?.(pdk(name), configs))
     } catch (error) {
       throw new Error(`plugin "${name}" could not be configured: ${messageOf(error)}`, {
         cause: error,
@@ -123,6 +138,18 @@ class InlineHost implements PluginHost {
 
 export function createInlineHostFactory(lifecyclePdk: LifecyclePdkOf): HostFactory {
   return { createHost: ({ name, plugins }) => new InlineHost(name, plugins, lifecyclePdk) }
+}
+
+/** What the life-cycle handler returned, with a deadline on it. */
+async function inTime(name: string, what: string, result: unknown): Promise<void> {
+  if (!isThenable(result)) return
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(
+    () => reject(new Error(`${what} of plugin "${name}" did not end within ${LIFECYCLE_MS} ms`)),
+    LIFECYCLE_MS,
+  )
+  result.then(resolve, reject)
+  await promise.finally(() => clearTimeout(timer))
 }
 
 function isThenable(value: unknown): value is PromiseLike<void> {

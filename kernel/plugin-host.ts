@@ -64,7 +64,7 @@ export interface HostCall {
   effect(member: string, args: readonly unknown[]): Promise<unknown>
   /** Wall-clock time the handler may take in all, with I/O. */
   readonly timeoutMs: number
-  /** True once the deadline has passed or the client is gone: nothing is applied any more. */
+  /** True once the handler has ended or its deadline has passed: nothing is applied any more. */
   readonly over: boolean
 }
 

@@ -22,16 +22,20 @@ interface HostEntry {
 export class PluginHosts {
   readonly #plugins: ReadonlyMap<string, PluginCode>
   readonly #factories: { readonly [T in Tier]?: HostFactory }
+  readonly #onProblem: (error: Error) => void
   readonly #entries = new Map<string, HostEntry>()
   /** Changes are made one after the other. */
   #last: Promise<unknown> = Promise.resolve()
 
+  /** `onProblem` is told what went wrong in putting away: there is nobody else who waits for it. */
   constructor(
     plugins: ReadonlyMap<string, PluginCode>,
     factories: { readonly [T in Tier]?: HostFactory },
+    onProblem: (error: Error) => void,
   ) {
     this.#plugins = plugins
     this.#factories = factories
+    this.#onProblem = onProblem
   }
 
   get hosts(): readonly PluginHost[] {
@@ -58,7 +62,7 @@ export class PluginHosts {
     await this.#serialise(async () => {
       const entries = [...this.#entries.values()]
       this.#entries.clear()
-      await Promise.all(entries.map((entry) => entry.host.close()))
+      await this.#putAway(entries.map((entry) => entry.host.close()))
     })
   }
 
@@ -114,12 +118,21 @@ export class PluginHosts {
   }
 
   async #configure(hostNames: ReadonlySet<string>): Promise<void> {
-    await Promise.all(
-      [...hostNames].map((name) => {
-        const { host, instances } = this.#entries.get(name)!
-        return host.configure([...instances.values()].map(({ spec }) => spec))
-      }),
-    )
+    // All of them have ended when this does: what is undone next must not overtake one.
+    const outcomes = await Promise.allSettled([...hostNames].map((name) => this.#update(name)))
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  #update(hostName: string): Promise<void> {
+    const { host, instances } = this.#entries.get(hostName)!
+    return host.configure([...instances.values()].map(({ spec }) => spec))
+  }
+
+  /** A host that cannot be put away keeps no other from it. */
+  async #putAway(changes: readonly Promise<void>[]): Promise<void> {
+    for (const outcome of await Promise.allSettled(changes)) {
+      if (outcome.status === 'rejected') this.#onProblem(outcome.reason as Error)
+    }
   }
 
   async #remove(
@@ -127,7 +140,6 @@ export class PluginHosts {
     hostNames: ReadonlyMap<string, string>,
   ): Promise<void> {
     const changed = new Set<string>()
-    const closing: Promise<void>[] = []
     for (const { key } of instances) {
       const name = hostNames.get(key)
       const entry = name === undefined ? undefined : this.#entries.get(name)
@@ -137,14 +149,12 @@ export class PluginHosts {
       entry.instances.delete(key)
       changed.add(name)
     }
-    for (const name of changed) {
+    const putAway = [...changed].map((name) => {
       const { host, instances: left } = this.#entries.get(name)!
-      if (left.size > 0) continue
-      changed.delete(name)
+      if (left.size > 0) return this.#update(name)
       this.#entries.delete(name)
-      closing.push(host.close())
-    }
-    await this.#configure(changed)
-    await Promise.all(closing)
+      return host.close()
+    })
+    await this.#putAway(putAway)
   }
 }

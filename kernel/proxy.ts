@@ -38,7 +38,12 @@ export async function proxy(ctx: RequestContext, tools: ProxyTools): Promise<voi
 
   const upstream = ctx.snapshot.upstreams.of(service)
   const tried: TargetAddress[] = []
-  const asAccessLeftIt = { headers: ctx.serviceHeaders, host: ctx.serviceHost }
+  const asAccessLeftIt = {
+    headers: ctx.serviceHeaders,
+    host: ctx.serviceHost,
+    operations: ctx.pendingOperations.length,
+    status: ctx.pendingStatus,
+  }
   let last: { code: ErrorCode; detail: string } | null = null
   for (let tryNumber = 1; tryNumber <= service.retries + 1; tryNumber++) {
     const address = upstream.balancer.pick(tried)
@@ -47,6 +52,8 @@ export async function proxy(ctx: RequestContext, tools: ProxyTools): Promise<voi
     ctx.target = { hostname: address.hostname, port: address.port, tryNumber }
     ctx.serviceHeaders = asAccessLeftIt.headers?.slice() ?? null
     ctx.serviceHost = asAccessLeftIt.host
+    ctx.pendingOperations.length = asAccessLeftIt.operations
+    ctx.pendingStatus = asAccessLeftIt.status
     const filtered = runPhase(ctx, 'beforeProxy', tools.environment)
     if (filtered !== undefined) await filtered
     if (ctx.answer !== null || ctx.exchange.cancelled) return
@@ -65,11 +72,11 @@ export async function proxy(ctx: RequestContext, tools: ProxyTools): Promise<voi
   else ctx.fail(last.code, last.detail)
 }
 
-/** Null when the upstream answered; the failure otherwise. */
+/** Null when there is an answer; the failure otherwise. */
 async function sendOnce(
   ctx: RequestContext,
   request: UpstreamRequest,
-  { sender }: ProxyTools,
+  { sender, environment }: ProxyTools,
 ): Promise<UpstreamFailure | null> {
   const target = ctx.target!
   const startedAtMs = performance.now()
@@ -81,25 +88,27 @@ async function sendOnce(
     const { status, headers, body, tunnel } = await ctx.sending.answer
     ctx.serviceStatus = status
     ctx.serviceHeadersReceived = headers
-    const sent = toClientHeaders(headers)
+    // Without a body the length tells how long it would be; with one it is written anew.
+    const keepsLength = ctx.exchange.method === 'HEAD' || status === 304
+    const forClient = toClientHeaders(headers, keepsLength)
     if (tunnel !== null) {
       const protocol = getHeader(headers, 'upgrade')
-      if (protocol !== null) sent.push('Upgrade', protocol)
+      if (protocol !== null) forClient.push('Upgrade', protocol)
       ctx.upstreamTunnel = tunnel
     }
-    ctx.setAnswer({ source: 'service', status, headers: sent, body: tunnel === null ? body : null })
+    const bodyOrNone = tunnel === null ? body : null
+    ctx.setAnswer({ source: 'service', status, headers: forClient, body: bodyOrNone })
     return null
   } catch (error) {
-    const failure =
-      error instanceof UpstreamFailure
-        ? error
-        : new UpstreamFailure(
-            'closed',
-            error instanceof Error ? error.message : String(error),
-            true,
-          )
-    attempt.failure = `${failure.kind}: ${failure.message}`
-    return failure
+    if (error instanceof UpstreamFailure) {
+      attempt.failure = `${error.kind}: ${error.message}`
+      return error
+    }
+    // No target would do better: the request itself cannot be sent, which is our fault.
+    attempt.failure = error instanceof Error ? error.message : String(error)
+    environment.log.error({ err: error, request_id: ctx.id }, 'a request cannot be sent upstream')
+    ctx.fail('INTERNAL', attempt.failure)
+    return null
   } finally {
     attempt.endedAtMs = ctx.upstreamHeadAtMs = performance.now()
     ctx.trace?.onTryEnd(target, attempt.failure)
@@ -131,7 +140,8 @@ function toUpstreamRequest(
   )
   // A body filter works on the plain bytes; nobody here would unpack them for it.
   if (ctx.chain.filtersBody) setHeader(headers, 'Accept-Encoding', 'identity')
-  headers.push(tools.headerNames.requestId, ctx.id)
+  // Set, not added: a client cannot make up the id under which it is found in logs.
+  setHeader(headers, tools.headerNames.requestId, ctx.id)
   headers.push('Host', ctx.serviceHost ?? upstreamHost(matched, upstream, use.service, target))
   const scheme = service.protocol === 'https' ? 'https' : 'http'
   return {

@@ -1,6 +1,9 @@
+import { findHeader, removeHeader, setHeader } from '@sallyport/sdk'
 import { type Answer, answerLength } from './answer.ts'
 import { AnswerStream, collectBody, CollectFailure } from './answer-stream.ts'
 import type { RequestContext } from './context.ts'
+import { type ErrorCode, UPSTREAM_FAILURES } from './errors.ts'
+import { UpstreamFailure } from './exchange.ts'
 import { addVia } from './forwarded-headers.ts'
 import type { ProxyTools } from './proxy.ts'
 import { runPhase } from './run-phase.ts'
@@ -40,11 +43,15 @@ export async function sendAnswer(ctx: RequestContext, tools: ProxyTools): Promis
   const answer = ctx.answer!
   addGatewayHeaders(ctx, answer, tools)
   const bodiless = exchange.method === 'HEAD' || BODILESS.has(answer.status)
-  const bodyLength = bodiless || !ctx.chain.filtersBody ? answerLength(answer) : -1
-  exchange.sendHead({ status: answer.status, headers: answer.headers, bodyLength })
+  if (bodiless && ctx.chain.filtersBody) removeHeader(answer.headers, 'content-length')
+  exchange.sendHead({
+    status: answer.status,
+    headers: answer.headers,
+    bodyLength: lengthToAnnounce(ctx, answer, bodiless),
+  })
   if (bodiless) ctx.discardBody('plugin')
   const stream = new AnswerStream(ctx, tools.environment)
-  const sent = stream.send(bodiless ? null : answer.body)
+  const sent = stream.send(bodiless ? null : answer.body, bodiless)
   if (sent !== undefined) await sent
 }
 
@@ -53,15 +60,34 @@ async function bufferAnswer(ctx: RequestContext): Promise<void> {
   const answer = ctx.answer!
   const { body } = answer
   if (body === null || body instanceof Uint8Array) return
+  // A client that leaves cancels the body, which then neither ends nor fails.
+  const clientHasGone = new Promise<null>((resolve) => {
+    ctx.stream = { onDrain() {}, onCancel: () => resolve(null) }
+  })
   try {
-    answer.body = await collectBody(body, BUFFERED_ANSWER_BYTES_MAX)
+    const bytes = collectBody(body, BUFFERED_ANSWER_BYTES_MAX)
+    answer.body = await Promise.race([bytes, clientHasGone])
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error)
-    const tooLarge = error instanceof CollectFailure
-    ctx.fail(tooLarge ? 'ANSWER_TOO_LARGE' : 'UPSTREAM_UNREACHABLE', detail)
+    ctx.fail(toErrorCode(error), error instanceof Error ? error.message : String(error))
+  } finally {
+    ctx.stream = null
   }
 }
 
+function toErrorCode(error: unknown): ErrorCode {
+  if (error instanceof CollectFailure) return 'ANSWER_TOO_LARGE'
+  if (error instanceof UpstreamFailure) return UPSTREAM_FAILURES[error.kind].code
+  return 'UPSTREAM_UNREACHABLE'
+}
+
+/** -1 for a body whose length only its filters know. */
+function lengthToAnnounce(ctx: RequestContext, answer: Answer, bodiless: boolean): number {
+  // Unlike 204 and 304 a 205 says that it is empty (RFC 9110, 15.3.6).
+  if (answer.status === 205) return 0
+  return bodiless || !ctx.chain.filtersBody ? answerLength(answer) : -1
+}
+
+/** Set, not added: an upstream or a plugin cannot speak in the gateway's name. */
 function addGatewayHeaders(
   ctx: RequestContext,
   { source, headers }: Answer,
@@ -69,16 +95,16 @@ function addGatewayHeaders(
 ): void {
   const nowMs = performance.now()
   addVia(headers)
-  headers.push(headerNames.requestId, ctx.id)
+  setHeader(headers, headerNames.requestId, ctx.id)
   if (source === 'service') {
     const upstreamMs = ctx.upstreamHeadAtMs - ctx.tries[0]!.startedAtMs
-    headers.push(headerNames.upstreamLatency, toMs(upstreamMs))
-    headers.push(headerNames.proxyLatency, toMs(nowMs - ctx.startedAtMs - upstreamMs))
+    setHeader(headers, headerNames.upstreamLatency, toMs(upstreamMs))
+    setHeader(headers, headerNames.proxyLatency, toMs(nowMs - ctx.startedAtMs - upstreamMs))
   } else {
-    headers.push('Server', 'sallyport')
-    headers.push(headerNames.responseLatency, toMs(nowMs - ctx.startedAtMs))
+    if (findHeader(headers, 'server') === -1) headers.push('Server', 'sallyport')
+    setHeader(headers, headerNames.responseLatency, toMs(nowMs - ctx.startedAtMs))
     if (ctx.serviceStatus !== null) {
-      headers.push(headerNames.upstreamStatus, String(ctx.serviceStatus))
+      setHeader(headers, headerNames.upstreamStatus, String(ctx.serviceStatus))
     }
   }
   if (ctx.trace !== null && environment.allowDebugHeader) {

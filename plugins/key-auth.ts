@@ -20,7 +20,7 @@ export default definePlugin({
   }),
 
   async access(pdk, config) {
-    if (!config.run_on_preflight && pdk.request.getMethod() === 'OPTIONS') return
+    if (!config.run_on_preflight && pdk.request.getMethod() === 'OPTIONS') return letPass(pdk)
     const anonymous = config.anonymous
     // Another authentication plugin has let somebody in already; anonymous access leaves that alone.
     if (anonymous !== undefined && pdk.client.getCredential() !== null) return
@@ -44,6 +44,15 @@ export default definePlugin({
   },
 })
 
+/** What upstreams are told of the caller. */
+const IDENTITY_HEADERS = [
+  'X-Consumer-ID',
+  'X-Consumer-Custom-ID',
+  'X-Consumer-Username',
+  'X-Credential-Identifier',
+  'X-Anonymous-Consumer',
+]
+
 interface Config {
   key_names: string[]
   key_in_header: boolean
@@ -55,17 +64,20 @@ interface Config {
 function findKey(pdk: Pdk, config: Config): string | null {
   for (const name of config.key_names) {
     const inHeader = config.key_in_header ? pdk.request.getHeader(name) : null
-    if (inHeader !== null && inHeader !== '') {
-      if (config.hide_credentials) pdk.service.request.clearHeader(name)
-      return inHeader
-    }
+    if (inHeader !== null && inHeader !== '') return hide(pdk, config, name, inHeader)
     const inQuery = config.key_in_query ? pdk.request.getQueryArg(name) : null
-    if (typeof inQuery === 'string' && inQuery !== '') {
-      if (config.hide_credentials) pdk.service.request.clearQueryArg(name)
-      return inQuery
-    }
+    if (typeof inQuery === 'string' && inQuery !== '') return hide(pdk, config, name, inQuery)
   }
   return null
+}
+
+/** A client may have sent its key in both places: the upstream gets neither. */
+function hide(pdk: Pdk, { hide_credentials }: Config, name: string, key: string): string {
+  if (hide_credentials) {
+    pdk.service.request.clearHeader(name)
+    pdk.service.request.clearQueryArg(name)
+  }
+  return key
 }
 
 type LoadedConsumer = NonNullable<Awaited<ReturnType<Pdk['client']['loadConsumer']>>>
@@ -80,6 +92,12 @@ function letIn(pdk: Pdk, consumer: LoadedConsumer, credential: LoadedCredential)
   setOrClear(pdk, 'X-Credential-Identifier', credential === null ? null : credential.id)
   if (credential === null) request.setHeader('X-Anonymous-Consumer', 'true')
   else request.clearHeader('X-Anonymous-Consumer')
+}
+
+/** Nobody was asked who it is; what the client says of itself must not look as if somebody had been. */
+function letPass(pdk: Pdk): void {
+  if (pdk.client.getCredential() !== null || pdk.client.getConsumer() !== null) return
+  for (const name of IDENTITY_HEADERS) pdk.service.request.clearHeader(name)
 }
 
 /** What the client itself sent under these names must not reach the upstream. */

@@ -8,15 +8,16 @@ import { startUpstream } from './upstream.ts'
  * `npm start`: an upstream, and a gateway in front of it with three routes: a plain one, one that
  * asks for a key, and one with a plugin that runs in a sandbox. Prints what to try.
  */
-const UPSTREAM_PORT = 8090
+/** The one that the configuration names. */
+const upstreamPort = Number(process.env['QUICKSTART_UPSTREAM_PORT'] ?? 8090)
 const READY_ATTEMPTS = 100
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const proxyListen = process.env['SALLYPORT_PROXY_LISTEN'] ?? '127.0.0.1:8000'
-const config = 'examples/quickstart/kong.yml'
+const config = process.env['SALLYPORT_CONFIG'] ?? 'examples/quickstart/kong.yml'
 
-const upstream = await startUpstream(UPSTREAM_PORT).catch((error: NodeJS.ErrnoException) => {
+const upstream = await startUpstream(upstreamPort).catch((error: NodeJS.ErrnoException) => {
   const why = error.code === 'EADDRINUSE' ? 'the port is in use by another program' : error.message
-  console.error(`quickstart: the upstream cannot listen on 127.0.0.1:${UPSTREAM_PORT}: ${why}`)
+  console.error(`quickstart: the upstream cannot listen on 127.0.0.1:${upstreamPort}: ${why}`)
   process.exit(1)
 })
 
@@ -27,19 +28,18 @@ const gateway = spawn(
     '--no-node-snapshot',
     'kernel/main.ts',
     'start',
-    ...['--config', process.env['SALLYPORT_CONFIG'] ?? config],
+    ...['--config', config],
     ...['--proxy-listen', proxyListen],
     ...['--plugin', 'examples/sallyport-plugin-hello'],
     ...process.argv.slice(2),
   ],
   { cwd: root, stdio: 'inherit' },
 )
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    // The terminal has told the gateway itself when it is Ctrl-C; a second word does no harm only
-    // for SIGTERM, so that is what is passed on.
-    if (signal === 'SIGTERM') gateway.kill(signal)
-  })
+// Ctrl-C is told to the gateway by the terminal itself. A terminal that is closed is not: a gateway
+// takes SIGHUP for the wish to read its file again, and would stay behind.
+process.on('SIGINT', () => {})
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => gateway.kill('SIGTERM'))
 }
 gateway.on('exit', (code) => {
   upstream.close()

@@ -15,6 +15,7 @@ const HEADER_VALUES_MAX = 100
 const FRAMING_HEADERS = new Set([
   'connection',
   'content-length',
+  'expect',
   'keep-alive',
   'proxy-connection',
   'te',
@@ -57,6 +58,15 @@ export function checkHeaderValues(member: string, value: unknown): readonly stri
     throw badArgument(member, `a string, a number or a list of up to ${HEADER_VALUES_MAX}`, value)
   }
   return value.map((one) => checkHeaderValue(member, one))
+}
+
+/** What the upstream is asked as: exactly one, without what would end it or say more than a host. */
+export function checkHost(member: string, values: readonly string[]): string {
+  const [host] = values
+  if (host === undefined || values.length > 1 || !/^[^\s/?#@,]+$/.test(host)) {
+    throw badArgument(member, 'one hostname with an optional port as Host', host)
+  }
+  return host
 }
 
 export function checkHeaderRecord(

@@ -88,10 +88,12 @@ function recordOf(call: PluginCall, consumer: Consumer): ConsumerRecord {
   return record
 }
 
-function checkCredential(credential: Credential): Credential {
-  const { id, consumer } = credential
-  if (typeof id !== 'string') {
-    throw badArgument('client.authenticate', 'a credential with an id', credential)
+/** A sandbox may send anything. */
+function checkCredential(credential: Partial<Credential> | undefined): Credential {
+  const { id, consumer } = credential ?? {}
+  const consumerId: unknown = consumer?.id ?? null
+  if (typeof id !== 'string' || (consumerId !== null && typeof consumerId !== 'string')) {
+    throw badArgument('client.authenticate', 'a credential that has an id', credential)
   }
-  return { id, consumer: consumer === null ? null : { id: consumer.id } }
+  return { id, consumer: consumerId === null ? null : { id: consumerId } }
 }

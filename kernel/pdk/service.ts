@@ -15,6 +15,7 @@ import {
   checkHeaderName,
   checkHeaderRecord,
   checkHeaderValues,
+  checkHost,
   checkSettableHeaderName,
   checkString,
   refuseAfterExit,
@@ -37,8 +38,11 @@ export const servicePdk = {
   'service.request.addHeader': (call: PluginCall, name: string, value: HeaderValue): void => {
     const member = 'service.request.addHeader'
     const checked = checkSettableHeaderName(member, name)
+    const values = checkHeaderValues(member, value)
+    // There is never a second Host.
+    if (isHost(checked)) return set(call, member, checked, values)
     const headers = serviceHeaders(call, member)
-    for (const one of checkHeaderValues(member, value)) headers.push(checked, one)
+    for (const one of values) headers.push(checked, one)
   },
 
   'service.request.clearHeader': (call: PluginCall, name: string): void => {
@@ -75,8 +79,12 @@ export const servicePdk = {
 /** The Host header is not one among others: the upstream gets exactly one, from whoever set it last. */
 function set(call: PluginCall, member: string, name: string, values: readonly string[]): void {
   const headers = serviceHeaders(call, member)
-  if (name.toLowerCase() === 'host') call.ctx.serviceHost = values[0] ?? null
+  if (isHost(name)) call.ctx.serviceHost = checkHost(member, values)
   else setHeader(headers, name, values.length === 1 ? values[0]! : values)
+}
+
+function isHost(name: string): boolean {
+  return name.length === 4 && name.toLowerCase() === 'host'
 }
 
 /** The request's own headers stay as the client sent them; changes go into a copy. */
@@ -90,5 +98,6 @@ function withoutQueryArg(query: string, wanted: string): string {
     .slice(1)
     .split('&')
     .filter((pair) => decodeQueryPart(pair.split('=', 1)[0] ?? '') !== wanted)
-  return kept.length === 0 || kept[0] === '' ? '' : `?${kept.join('&')}`
+    .join('&')
+  return kept === '' ? '' : `?${kept}`
 }

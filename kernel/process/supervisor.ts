@@ -68,6 +68,13 @@ export class Supervisor {
   #heart: NodeJS.Timeout | null = null
   #state: 'starting' | 'running' | 'stopping' = 'starting'
   #failure: string | null = null
+  /**
+   * A worker that starts may be stuck in a plugin's code and never hear that the channel is closed:
+   * without this it would outlive a primary that is told to end meanwhile.
+   */
+  readonly #onExit = () => {
+    for (const worker of this.#alive) if (worker.state === 'starting') worker.kill('')
+  }
 
   constructor(snapshot: Snapshot, options: SupervisorOptions) {
     this.#snapshot = snapshot
@@ -92,6 +99,7 @@ export class Supervisor {
   async start(): Promise<void> {
     const { workers, timings } = this.#options
     this.#heart = setInterval(() => this.#beat(), timings.silenceMs / PINGS_MISSED_MAX)
+    process.on('exit', this.#onExit)
     for (let place = 1; place <= workers; place += 1) {
       this.#places.push({ worker: this.#fork(place), failures: 0, timer: null })
     }
@@ -129,6 +137,7 @@ export class Supervisor {
     await this.#until(() => this.#alive.size === 0)
     clearTimeout(late)
     if (this.#heart !== null) clearInterval(this.#heart)
+    process.off('exit', this.#onExit)
   }
 
   /** Ends the workers at once, with what they have in flight. */

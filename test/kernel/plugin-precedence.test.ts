@@ -108,10 +108,13 @@ async function compile(
   plugins: readonly { name: string; phases: readonly string[]; priority: number }[],
 ): Promise<CompiledSnapshot> {
   const code = new Map(plugins.map((plugin) => [plugin.name, toInlineCode(makePlugin(plugin))]))
-  const hosts = new PluginHosts(code, {
+  const factories = {
     inline: createInlineHostFactory(() => {
       throw new Error('no life-cycle handler is expected here')
     }),
+  }
+  const hosts = new PluginHosts(code, factories, (error) => {
+    throw error
   })
   const entities = makeEntities({
     services: [makeService({ id: 's' })],

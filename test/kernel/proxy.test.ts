@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createHttpLimits } from '../../kernel/http/limits.ts'
+import { createNodeListener } from '../../kernel/http/node-listener.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { startUpstream, type TestUpstream } from '../support/upstream.ts'
 
@@ -105,6 +107,59 @@ describe('a try that fails', () => {
     expect(one.connections() + other.connections()).toBe(1)
   })
 
+  it('leaves nothing in the answer of what was done for it', async () => {
+    const upstream = await upstreamOf()
+    const dead = await closedPort()
+    const gateway = await startTestGateway({
+      plugins: [
+        {
+          name: 'tells-tries',
+          version: '1.0.0',
+          beforeProxy(pdk) {
+            pdk.response.addHeader('x-try', String(pdk.balancer.getTarget()!.tryNumber))
+          },
+        },
+      ],
+      yaml: `
+_format_version: "3.0"
+upstreams: [{ name: pool, targets: [{ target: "127.0.0.1:${dead}" }, { target: "127.0.0.1:${upstream.port}" }] }]
+services: [{ name: main, host: pool, routes: [{ name: main, paths: [/] }] }]
+plugins: [{ name: tells-tries }]
+`,
+    })
+    closing.push(gateway)
+    const tries = new Set<string | null>()
+    for (let i = 0; i < 2; i++) tries.add((await fetch(`${gateway.url}/`)).headers.get('x-try'))
+    expect(tries).toEqual(new Set(['1', '2']))
+  })
+
+  it('because the request cannot be sent at all gives 500, and no second try', async () => {
+    let sent = 0
+    const gateway = await startTestGateway({
+      gateway: {
+        dataPath: {
+          listen: (listen) => createNodeListener({ ...listen, limits: createHttpLimits() }),
+          sender: {
+            send() {
+              sent++
+              throw new TypeError('the request cannot be sent')
+            },
+            close: () => Promise.resolve(),
+          },
+        },
+      },
+      yaml: `
+_format_version: "3.0"
+upstreams: [{ name: pool, targets: [{ target: "127.0.0.1:1" }, { target: "127.0.0.1:2" }] }]
+services: [{ name: main, host: pool, routes: [{ name: main, paths: [/] }] }]
+`,
+    })
+    closing.push(gateway)
+    const response = await fetch(`${gateway.url}/`)
+    expect([response.status, sent]).toEqual([500, 1])
+    expect(await response.text()).not.toContain('cannot be sent')
+  })
+
   it('by silence gives 504', async () => {
     const silent = await upstreamOf(() => {})
     const gateway = await gatewayTo([silent.port], 'read_timeout: 50')
@@ -170,5 +225,25 @@ services:
     expect(response.headers.get('location')).toBe(location)
     if (status === 426) expect(await response.text()).toContain('Please use HTTPS protocol')
     expect(upstream.seen).toEqual([])
+  })
+
+  it.each([
+    ['127.0.0.1', 'https', 200],
+    ['127.0.0.1', 'HTTPS', 200],
+    ['127.0.0.1', 'http', 426],
+    ['10.0.0.1', 'https', 426],
+  ])('with %s trusted and X-Forwarded-Proto %s answers %i', async (trusted, proto, status) => {
+    const upstream = await upstreamOf()
+    const gateway = await startTestGateway({
+      gateway: { trustedIps: [trusted] },
+      yaml: `
+_format_version: "3.0"
+services:
+  - { name: main, url: "${upstream.url}", routes: [{ name: main, paths: [/], protocols: [https] }] }
+`,
+    })
+    closing.push(gateway)
+    const response = await fetch(gateway.url, { headers: { 'x-forwarded-proto': proto } })
+    expect(response.status).toBe(status)
   })
 })

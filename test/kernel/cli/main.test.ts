@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { once } from 'node:events'
@@ -101,6 +101,38 @@ describe('start', () => {
     expect(run.out + run.error).not.toContain('hidden')
     for (const { workerPid } of run.log)
       expect(workerPid === undefined || !isAlive(workerPid)).toBe(true)
+  })
+
+  test('that is told to end leaves no worker behind that is stuck in a plugin', async () => {
+    const folder = await folderWithUpstream()
+    writeFileSync(
+      join(folder, 'stuck.mjs'),
+      `import { writeFileSync, renameSync } from 'node:fs'
+       export default {
+         name: 'stuck',
+         version: '1.0.0',
+         init() {
+           writeFileSync('pid.part', String(process.pid))
+           renameSync('pid.part', 'pid')
+           for (;;);
+         },
+       }`,
+    )
+    const file = join(folder, 'kong.yml')
+    writeFileSync(file, `${readFileSync(file, 'utf8')}plugins: [{ name: stuck }]\n`)
+    const run = new Run(folder, [
+      ...['start', '--config', 'kong.yml', '--proxy-listen', '127.0.0.1:0'],
+      ...['--plugin', 'stuck.mjs=inline'],
+    ])
+    await until(() => existsSync(join(folder, 'pid')))
+    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
+    onTestFinished(() => {
+      if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+    })
+    expect(isAlive(pid)).toBe(true)
+    run.child.kill('SIGTERM')
+    await run.ended
+    await until(() => !isAlive(pid))
   })
 
   test('ends at once with code 1 on a second signal', async () => {
