@@ -39,7 +39,11 @@ const oddByte = fc.constantFrom(
   ...[',', ';', ':', '=', '"', '\\', '/', '?', '#', '%', '*', '+', '-', '_', '.', '0', '1', 'x'],
 )
 const blank = mostly(fc.constant(' '), fc.constantFrom('', '  ', '\t', ' \t ', '\x0b', '\xa0'), 100)
-const lineEnd = mostly(fc.constant('\r\n'), fc.constantFrom('\n', '\r', '\r\r\n', '\n\r', ''), 300)
+const lineEnd = mostly(
+  fc.constant('\r\n'),
+  fc.constantFrom('\n', '\r', '\r\r\n', '\n\r', '', '\rX', 'X\n', 'XX'),
+  300,
+)
 
 const method = mostly(
   fc.constantFrom('GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'),
