@@ -67,7 +67,7 @@ export const HTTP_LIMIT_ROWS = {
     default: 2_048,
     reason: 'a target; more in flight at once is an upstream that has stopped keeping up',
   },
-  upstreamQueueMax: {
+  queuedRequestsMax: {
     default: 1_024,
     reason: 'requests that wait for a connection to one target; a longer queue only adds delay',
   },

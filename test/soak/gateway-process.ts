@@ -34,7 +34,12 @@ export class GatewayProcess {
       stdio: ['ignore', 'inherit', 'inherit'],
     })
     const gateway = new GatewayProcess(port, child, folder)
-    await gateway.#ready()
+    try {
+      await gateway.#ready()
+    } catch (error) {
+      await gateway.stop()
+      throw error
+    }
     return gateway
   }
 

@@ -185,7 +185,7 @@ export class HeaderProblem {
   }
 }
 
-export const HEADER_PROBLEMS = {
+const HEADER_PROBLEMS = {
   line: new HeaderProblem(400, 'a header line without a colon'),
   name: new HeaderProblem(400, 'a header name that is no token, or a folded line'),
   count: new HeaderProblem(431, 'there are more headers than headersMax'),

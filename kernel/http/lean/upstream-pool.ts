@@ -110,9 +110,9 @@ export class UpstreamPool implements ConnectionOwner, WaitingPlace {
   }
 
   #wait(sending: LeanSending): void {
-    const { upstreamQueueMax, upstreamQueueMs } = this.limits
-    if (this.#waiting.size >= upstreamQueueMax) {
-      const message = `${upstreamQueueMax} requests already wait for a connection`
+    const { queuedRequestsMax, upstreamQueueMs } = this.limits
+    if (this.#waiting.size >= queuedRequestsMax) {
+      const message = `${queuedRequestsMax} requests already wait for a connection`
       sending.onFailure(new UpstreamFailure('connect-timeout', message, false))
       return
     }

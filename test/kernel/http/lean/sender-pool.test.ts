@@ -55,7 +55,7 @@ describe('the pool of a target', () => {
   })
 
   test('lets nobody wait longer than the limit, nor more than the limit', async () => {
-    const limits = { upstreamConnectionsMax: 1, upstreamQueueMax: 1, upstreamQueueMs: 50 }
+    const limits = { upstreamConnectionsMax: 1, queuedRequestsMax: 1, upstreamQueueMs: 50 }
     const fixture = await start(limits)
     const [, second, third] = [fixture.send(), fixture.send(), fixture.send()]
     expect((await third.over).summary).toBe('connect-timeout false')
