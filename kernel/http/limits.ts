@@ -83,7 +83,7 @@ export const HTTP_LIMIT_ROWS = {
     default: Number.MAX_SAFE_INTEGER,
     reason: 'of a request; as good as none: what is too much is for a route to say',
   },
-  requestsPerConnectionMax: {
+  connectionRequestsMax: {
     default: 100_000,
     reason: 'a connection that lives for ever would never move to a worker that is new',
   },

@@ -210,7 +210,7 @@ export class LeanConnection extends ClientSocket {
   #begin(head: RequestHead): void {
     this.#next = null
     this.#requests++
-    const last = !head.keepAlive || this.#requests >= this.state.limits.requestsPerConnectionMax
+    const last = !head.keepAlive || this.#requests >= this.state.limits.connectionRequestsMax
     if (last) this.#closing = true
     const exchange = new LeanExchange(this, head, this.#reader.headBytes)
     this.#body = exchange.body

@@ -162,7 +162,7 @@ test('connections over the limits are turned away, and counted down when they en
 })
 
 test('a connection ends after as many requests as the limit says, and says so', async () => {
-  const fixture = await start({ limits: { requestsPerConnectionMax: 2 }, handler: echo })
+  const fixture = await start({ limits: { connectionRequestsMax: 2 }, handler: echo })
   const client = await fixture.client()
   client.send(GET.repeat(3))
   await client.over()
