@@ -1,42 +1,12 @@
 import { isIP } from 'node:net'
 import { findHeader, getHeader, getHeaderValues, type HeaderList } from '@sallyport/sdk'
 import type { Exchange } from './exchange.ts'
+import { HEADER_TRAITS, headerTraits } from './header-traits.ts'
 
-/** Headers that belong to one hop; `host` and `content-length` do not, but are written anew. */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'content-length',
-  'host',
-  'keep-alive',
-  'proxy',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-const HOP_BY_HOP_ANSWER = new Set([
-  'connection',
-  'content-length',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-/** What the gateway says of the client; a client's own words count only from trusted addresses. */
-const FORWARDED = new Set([
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-path',
-  'x-forwarded-port',
-  'x-forwarded-prefix',
-  'x-forwarded-proto',
-  'x-real-ip',
-])
+const { requestHop, answerHop, contentLength } = HEADER_TRAITS
 
 const VIA = '1.1 sallyport'
+const BRACKET = 0x5b
 
 export interface ForwardingFacts {
   readonly exchange: Exchange
@@ -55,9 +25,10 @@ export function toForwardedRequestHeaders(headers: readonly string[]): HeaderLis
   const named = namedByConnection(headers)
   const list: HeaderList = []
   for (let i = 0; i < headers.length; i += 2) {
-    const lower = headers[i]!.toLowerCase()
-    if (HOP_BY_HOP.has(lower) || named?.has(lower) === true) continue
-    list.push(headers[i]!, headers[i + 1]!)
+    const name = headers[i]!
+    if ((headerTraits(name) & requestHop) !== 0) continue
+    if (named?.has(name.toLowerCase()) === true) continue
+    list.push(name, headers[i + 1]!)
   }
   return list
 }
@@ -76,9 +47,9 @@ export function toUpstreamHeaders(
   let via = VIA
   for (let i = 0; i < forwarded.length; i += 2) {
     const name = forwarded[i]!
-    const lower = name.toLowerCase()
-    if (FORWARDED.has(lower)) continue
-    if (lower === 'via') via = `${forwarded[i + 1]!}, ${via}`
+    const traits = headerTraits(name)
+    if ((traits & HEADER_TRAITS.forwarded) !== 0) continue
+    if ((traits & HEADER_TRAITS.via) !== 0) via = `${forwarded[i + 1]!}, ${via}`
     else list.push(name, forwarded[i + 1]!)
   }
   const kept = (lowerName: string) => (trusted ? getHeader(headers, lowerName) : null)
@@ -104,10 +75,12 @@ export function toClientHeaders(headers: readonly string[], keepsLength = false)
   const named = namedByConnection(headers)
   const list: HeaderList = []
   for (let i = 0; i < headers.length; i += 2) {
-    const lower = headers[i]!.toLowerCase()
-    const dropped = HOP_BY_HOP_ANSWER.has(lower) && !(keepsLength && lower === 'content-length')
-    if (dropped || named?.has(lower) === true) continue
-    list.push(headers[i]!, headers[i + 1]!)
+    const name = headers[i]!
+    const traits = headerTraits(name)
+    const kept = keepsLength && (traits & contentLength) !== 0
+    if ((traits & answerHop) !== 0 && !kept) continue
+    if (named?.has(name.toLowerCase()) === true) continue
+    list.push(name, headers[i + 1]!)
   }
   return list
 }
@@ -161,6 +134,10 @@ function toAddress(hop: string): string | null {
 /** The hostname of an authority, in lower case, without port and brackets; empty for null. */
 export function hostnameOf(authority: string | null): string {
   if (authority === null) return ''
+  const colon = authority.indexOf(':')
+  if (colon === -1) return authority.toLowerCase()
+  const isPlain = authority.charCodeAt(0) !== BRACKET && authority.indexOf(':', colon + 1) === -1
+  if (isPlain) return authority.slice(0, colon).toLowerCase()
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(authority)
   return (match?.[1] ?? match?.[2] ?? authority).toLowerCase()
 }
