@@ -77,6 +77,11 @@ export const ROWS: readonly Row[] = [
     needs: [GATEWAY],
     start: { kind: 'gateway', accessLog: true, plugins: [], config: '' },
   },
+  {
+    ...PLAIN,
+    name: 'gateway on node:http + undici',
+    start: { kind: 'script', script: 'test/bench/node-path-gateway.ts' },
+  },
   headerPluginRow('inline'),
   headerPluginRow('isolate'),
   headerPluginRow('process'),
