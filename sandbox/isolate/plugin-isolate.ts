@@ -143,7 +143,7 @@ export class PluginIsolate {
       const end = this.#toEnd(error, `ran for more than ${options.timeout} ms`)
       if (end.kind !== 'timeout') return end
       const burntMs = Number(this.#isolate.cpuTime - cpuBefore) / NS_PER_MS
-      return { ...end, wasStarved: burntMs < options.timeout / 4 }
+      return { ...end, wasStarved: burntMs < options.timeout / 2 }
     }
     if (answer === '') return WAITING
     const text = String(answer)

@@ -114,7 +114,8 @@ function startProxy(
   }
   if (start.kind === 'script') {
     const script = join(root, start.script)
-    const command = [process.execPath, script, String(port), String(upstreamPort)]
+    const args = ['--conditions=source', script, String(port), String(upstreamPort)]
+    const command = [process.execPath, ...args]
     return bench.children.start(command, { core, cwd: root })
   }
   const file = join(bench.folder, `gateway-${port}.yaml`)
