@@ -9,6 +9,13 @@ import { readTree } from '../bench/process-tree.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
+export interface GatewayChoice {
+  /** The file of the command. */
+  readonly entry: string
+  /** `pinned` for a verdict on memory; `free` shows what an operator sees. */
+  readonly youngGeneration: 'pinned' | 'free'
+}
+
 /** The gateway command with one worker, as an operator starts it. */
 export class GatewayProcess {
   readonly port: number
@@ -22,7 +29,10 @@ export class GatewayProcess {
   }
 
   /** Resolves when it takes connections. */
-  static async start(upstreamPort: number, entry: string): Promise<GatewayProcess> {
+  static async start(
+    upstreamPort: number,
+    { entry, youngGeneration }: GatewayChoice,
+  ): Promise<GatewayProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'sallyport-soak-'))
     const config = join(folder, 'kong.yml')
     writeFileSync(config, toConfig(upstreamPort))
@@ -31,6 +41,7 @@ export class GatewayProcess {
     const settings = ['--config', config, '--proxy-listen', `127.0.0.1:${port}`]
     const child = spawn(process.execPath, [...args, ...settings, '--access-log', 'off'], {
       cwd: folder,
+      env: { ...process.env, NODE_OPTIONS: toNodeOptions(youngGeneration) },
       stdio: ['ignore', 'inherit', 'inherit'],
     })
     const gateway = new GatewayProcess(port, child, folder)
@@ -84,6 +95,15 @@ export class GatewayProcess {
     }
     throw new Error('the gateway does not listen')
   }
+}
+
+/**
+ * Left alone, V8 enlarges its young generation by tens of megabytes whenever it likes, minutes into a
+ * run. Pinned, what is resident is what is kept, so that a leak shows early.
+ */
+function toNodeOptions(youngGeneration: GatewayChoice['youngGeneration']): string {
+  const given = process.env['NODE_OPTIONS'] ?? ''
+  return youngGeneration === 'free' ? given : `${given} --max-semi-space-size=1`.trim()
 }
 
 function toConfig(upstreamPort: number): string {

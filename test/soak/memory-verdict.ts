@@ -12,8 +12,8 @@ export interface MemoryVerdict {
 /** Caches, pools and compiled code have found their size by then. */
 const WARM_UP_SHARE = 0.25
 const GROWTH_SHARE_MAX = 0.1
-/** V8's young generation takes a step like this when it likes, once; a leak goes on. */
-const GROWTH_MEGABYTES_MAX = 32
+/** With a pinned young generation what is left of the garbage collector's mood is below this. */
+const GROWTH_MEGABYTES_MAX = 8
 
 /** Compares the last third of the time with the first one, after the warm-up. */
 export function toMemoryVerdict(samples: readonly MemorySample[]): MemoryVerdict {

@@ -13,6 +13,8 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '2' },
     entry: { type: 'string', default: 'kernel/main.ts' },
+    // V8's young generation as it comes: the verdict on memory means little then.
+    'free-heap': { type: 'boolean', default: false },
   },
 })
 const SAMPLE_MS = 10_000
@@ -24,7 +26,10 @@ interface Tally {
 }
 
 const upstream = await startSoakUpstream()
-const gateway = await GatewayProcess.start(upstream.port, values.entry)
+const gateway = await GatewayProcess.start(upstream.port, {
+  entry: values.entry,
+  youngGeneration: values['free-heap'] ? 'free' : 'pinned',
+})
 try {
   process.exitCode = await soak(Number(values.minutes) * 60_000)
 } finally {
@@ -86,6 +91,7 @@ function report(
   const memory = toMemoryVerdict(samples)
   say(`worker: ${isWhole ? 'the same from beginning to end' : 'it was lost'}`)
   say(`good requests that failed: ${failed}`)
+  say(`young generation: ${values['free-heap'] ? 'free' : 'pinned'}`)
   say(`memory: ${memory.flat ? 'flat' : 'NOT FLAT'}, ${memory.text}`)
   return isWhole && failed === 0 && memory.flat ? 0 : 1
 }
