@@ -8,6 +8,7 @@ import {
 } from './answer-head.ts'
 import { ChunkedDecoder } from './chunked-decoder.ts'
 import { findHeadEnd, HEAD_INCOMPLETE } from './head-end.ts'
+import { noteBufferRead } from './buffer-collector.ts'
 
 /** Who is told what was read. Any of these may stop the reader. */
 export interface AnswerReaderOwner {
@@ -85,6 +86,7 @@ export class AnswerReader {
     if (this.#ownsBuffer && !this.#gaveBuffer) return undefined
     this.#ownsBuffer = true
     this.#gaveBuffer = false
+    noteBufferRead(shared.length)
     return Buffer.allocUnsafeSlow(shared.length)
   }
 

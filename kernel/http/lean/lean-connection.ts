@@ -11,6 +11,7 @@ import { RequestReader } from './request-reader.ts'
 import { Refused, REQUEST_REFUSALS as REFUSALS } from './request-refusals.ts'
 import { SocketTunnel } from './socket-tunnel.ts'
 import type { TimerWheel } from './timer-wheel.ts'
+import { noteBufferRead } from './buffer-collector.ts'
 
 /** What the connections of one listener share. */
 export interface LeanListenerState {
@@ -156,6 +157,7 @@ export class LeanConnection extends ClientSocket {
   }
 
   #onData(chunk: Buffer): void {
+    noteBufferRead(chunk.length)
     if (this.#tunnel !== null) this.#tunnel.receive(chunk)
     else if (this.#clock.phase < Phase.linger) {
       this.#reader.input.push(chunk)
