@@ -98,6 +98,7 @@ export class Gateway {
       headerNames: HEADER_NAMES[options.headerNaming ?? 'sallyport'],
       nextRequestId: createRequestIds(),
       onDone: (ctx) => this.#accessLog?.write(toAccessEntry(ctx)),
+      onOver: () => this.#inFlight--,
     }
   }
 
@@ -158,7 +159,7 @@ export class Gateway {
 
   #handle(exchange: Exchange): void {
     this.#inFlight++
-    void handleRequest(exchange, this.#current!, this.#tools).finally(() => this.#inFlight--)
+    void handleRequest(exchange, this.#current!, this.#tools)
   }
 }
 

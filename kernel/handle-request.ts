@@ -16,6 +16,8 @@ export interface RequestTools extends ProxyTools {
   readonly nextRequestId: () => string
   /** Told when a request is over, after `log`. */
   readonly onDone: (ctx: RequestContext) => void
+  /** Last of all, whatever happened. */
+  readonly onOver: () => void
 }
 
 /**
@@ -55,6 +57,7 @@ export async function handleRequest(
     environment.log.error({ err: error, request_id: ctx.id }, 'the log of a request failed')
   } finally {
     snapshot.leave()
+    tools.onOver()
   }
 }
 

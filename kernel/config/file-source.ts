@@ -73,6 +73,7 @@ class WatchedFile implements FileWatch {
   #hash: string | null
   /** Of the file when it was read last; while it is the same, nobody has to read it again. */
   #signature: string | null = null
+  #wasEmpty = false
   #isChecking = false
   #isAskedAgain = false
   #isClosed = false
@@ -144,6 +145,13 @@ class WatchedFile implements FileWatch {
         this.#notice()
         return null
       }
+      if (text === '' && !this.#wasEmpty) {
+        // Most who write a file empty it first: that is told only when it stays so.
+        this.#wasEmpty = true
+        this.#notice()
+        return null
+      }
+      this.#wasEmpty = text === ''
       this.#signature = before
       const hash = hashOf(text)
       if (hash === this.#hash) return null

@@ -56,6 +56,15 @@ describe.each([
     await eventually(texts, ['two', 'three'])
   })
 
+  test('is not reported empty while somebody writes it, but is when it stays so', async () => {
+    await writeFile(path, 'one')
+    const texts = collect(path, { ...options, initialText: 'one' })
+    await writeFile(path, '')
+    await eventually(texts, [''])
+    await writeFile(path, 'two')
+    await eventually(texts, ['', 'two'])
+  })
+
   test('is reported when another file takes its place', async () => {
     await writeFile(path, 'one')
     const texts = collect(path, { ...options, initialText: 'one' })
