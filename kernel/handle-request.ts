@@ -45,7 +45,10 @@ export async function handleRequest(
       if (accessed !== undefined) await accessed
     }
     if (ctx.answer === null && !exchange.cancelled) await proxy(ctx, tools)
-    if (!exchange.cancelled) await sendAnswer(ctx, tools)
+    if (!exchange.cancelled) {
+      const sent = sendAnswer(ctx, tools)
+      if (sent !== undefined) await sent
+    }
   } catch (error) {
     failUnexpectedly(ctx, error, environment)
   }

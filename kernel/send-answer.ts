@@ -17,19 +17,29 @@ const DEBUG_HEADER = 'X-Sallyport-Trace'
 
 /**
  * Sends the answer: `response` on the whole of it, or `headerFilter` on its head and `bodyFilter` on
- * each chunk. Resolves when the last byte was handed over, or the client has gone; rejects with
- * `FilterFailure` when a body filter failed, after which the answer must be aborted.
+ * each chunk. Over when the last byte was handed over, or the client has gone: at once when nothing
+ * had to be waited for. Throws or rejects with `FilterFailure` when a body filter failed, after which
+ * the answer must be aborted.
  */
-export async function sendAnswer(ctx: RequestContext, tools: ProxyTools): Promise<void> {
-  const { exchange } = ctx
-  if (ctx.chain.buffersAnswer) {
-    await bufferAnswer(ctx)
-    if (exchange.cancelled) return
-    const responded = runPhase(ctx, 'response', tools.environment)
-    if (responded !== undefined) await responded
-  }
+export function sendAnswer(ctx: RequestContext, tools: ProxyTools): void | Promise<void> {
+  return ctx.chain.buffersAnswer ? respond(ctx, tools) : filterAndSend(ctx, tools)
+}
+
+async function respond(ctx: RequestContext, tools: ProxyTools): Promise<void> {
+  await bufferAnswer(ctx)
+  if (ctx.exchange.cancelled) return
+  const responded = runPhase(ctx, 'response', tools.environment)
+  if (responded !== undefined) await responded
+  await filterAndSend(ctx, tools)
+}
+
+function filterAndSend(ctx: RequestContext, tools: ProxyTools): void | Promise<void> {
   const filtered = runPhase(ctx, 'headerFilter', tools.environment)
-  if (filtered !== undefined) await filtered
+  return filtered === undefined ? send(ctx, tools) : filtered.then(() => send(ctx, tools))
+}
+
+function send(ctx: RequestContext, tools: ProxyTools): void | Promise<void> {
+  const { exchange } = ctx
   if (exchange.cancelled) return ctx.discardBody('client-aborted')
   if (ctx.upstreamTunnel !== null) {
     if (ctx.answer!.status === 101) {
@@ -51,8 +61,7 @@ export async function sendAnswer(ctx: RequestContext, tools: ProxyTools): Promis
   })
   if (bodiless) ctx.discardBody('plugin')
   const stream = new AnswerStream(ctx, tools.environment)
-  const sent = stream.send(bodiless ? null : answer.body, bodiless)
-  if (sent !== undefined) await sent
+  return stream.send(bodiless ? null : answer.body, bodiless)
 }
 
 /** Turns a body that flows into bytes, so that `response` handlers see the whole answer. */
