@@ -223,7 +223,11 @@ services:
     const response = await fetch(`${gateway.url}/secure?a=1`, { redirect: 'manual' })
     expect(response.status).toBe(status)
     expect(response.headers.get('location')).toBe(location)
-    if (status === 426) expect(await response.text()).toContain('Please use HTTPS protocol')
+    if (status === 426) {
+      expect(await response.text()).toContain('Please use HTTPS protocol')
+      expect(response.headers.get('upgrade')).toBe('TLS/1.2, HTTP/1.1')
+      expect(response.headers.get('connection')).toContain('Upgrade')
+    }
     expect(upstream.seen).toEqual([])
   })
 

@@ -9,9 +9,8 @@ import {
   type Gateway,
   type GatewayOptions,
 } from '../../kernel/gateway.ts'
+import { createLeanDataPath } from '../../kernel/http/lean/lean-data-path.ts'
 import { createHttpLimits } from '../../kernel/http/limits.ts'
-import { createNodeListener } from '../../kernel/http/node-listener.ts'
-import { createUndiciSender } from '../../kernel/http/undici-sender.ts'
 import type { PluginCode } from '../../kernel/plugin-host.ts'
 import type { AccessEntry, AccessLog } from '../../kernel/telemetry/access-log.ts'
 import { toInlineCode } from './inline-plugins.ts'
@@ -50,15 +49,11 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   ]
   const accessLog = new CollectedAccessLog()
   const log: Record<string, unknown>[] = []
-  const limits = createHttpLimits()
   const gateway = createGateway({
     nodeId: 'test-node',
     plugins,
     hostFactories: {},
-    dataPath: options.dataPath ?? {
-      listen: (listen) => createNodeListener({ ...listen, limits }),
-      sender: createUndiciSender({ limits }),
-    },
+    dataPath: options.dataPath ?? createLeanDataPath(createHttpLimits()),
     log: pino(
       { level: 'debug' },
       { write: (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>) },

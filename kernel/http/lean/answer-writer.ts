@@ -11,6 +11,9 @@ export interface HeadText {
   lines: number
 }
 
+/** The one answer that names the protocols it wants (RFC 9110, 15.5.22). */
+const UPGRADE_REQUIRED = 426
+
 const written: HeadText = { text: '', lines: 0 }
 
 /**
@@ -28,6 +31,7 @@ export function writeAnswerHead(
   let lines = 2
   let length = framing === 'length' ? String(head.bodyLength) : ''
   let hasDate = false
+  let asksUpgrade = false
   for (let i = 0; i < headers.length; i += 2) {
     const name = toHeaderName(headers[i]!)
     if (name === null) throw badName(headers[i]!)
@@ -35,6 +39,12 @@ export function writeAnswerHead(
     if (name.kind !== HEADER_KIND.other) {
       if (name.kind === HEADER_KIND.contentLength) {
         if (framing === 'none' && /^\d+$/.test(value)) length = value
+        continue
+      }
+      if (name.kind === HEADER_KIND.upgrade && head.status === UPGRADE_REQUIRED) {
+        text += 'Upgrade: ' + value + '\r\n'
+        asksUpgrade = true
+        lines++
         continue
       }
       if (isOfConnection(name.kind) || (name.kind === HEADER_KIND.trailer && framing !== 'chunked'))
@@ -56,7 +66,11 @@ export function writeAnswerHead(
     text += 'Content-Length: ' + length + '\r\n'
     lines++
   }
-  if (connection !== null) {
+  if (asksUpgrade) {
+    text +=
+      connection === null ? 'Connection: Upgrade\r\n' : `Connection: Upgrade, ${connection}\r\n`
+    lines++
+  } else if (connection !== null) {
     text += connection === 'close' ? 'Connection: close\r\n' : 'Connection: keep-alive\r\n'
     lines++
   }
