@@ -179,10 +179,13 @@ async function compareLatencies(
     if (options.pairs === 0 || name === yardstick || figures === null) continue
     const find = (wanted: string): Row => ROWS.find((row) => row.name === wanted)!
     try {
-      const both = { row: find(name), yardstick: find(yardstick) }
+      const row = find(name)
+      const against = row.latencyAgainst ?? yardstick
+      const both = { row, yardstick: find(against) }
       const { ratePerSecond, summary } = await compareLatency(bench, both, options)
       failures.push(...summary.errors.map((error) => `"${name}" at a fixed rate: ${error}`))
-      if (summary.errors.length === 0) compared.push({ name, yardstick, ratePerSecond, summary })
+      if (summary.errors.length === 0)
+        compared.push({ name, yardstick: against, ratePerSecond, summary })
     } catch (error) {
       if (bench.children.isStopping) throw error
       failures.push(`"${name}" at a fixed rate: ${(error as Error).message}`)

@@ -10,6 +10,8 @@ export interface Row {
   readonly start: RowStart
   /** Name of the row that this one is given as a multiple of. */
   readonly yardstick: string
+  /** Name of the row whose latency at a fixed rate this one's is compared with; else the yardstick. */
+  readonly latencyAgainst?: string
   /** Files below the repository's root without which the row is left out. */
   readonly needs: readonly string[]
   /** Of the request that is measured. */
@@ -44,6 +46,8 @@ export const NGINX = 'nginx proxy_pass'
 export const NGINX_LOGGING = 'nginx proxy_pass, access log'
 export const BARE_NODE = 'bare node:http + undici'
 
+const NODE_PATH = 'gateway on node:http + undici'
+
 const PLAIN = { yardstick: NGINX, needs: [], requestHeaders: {}, answerHeaders: [] } as const
 
 export const ROWS: readonly Row[] = [
@@ -67,6 +71,7 @@ export const ROWS: readonly Row[] = [
   {
     ...PLAIN,
     name: 'gateway, no plugin',
+    latencyAgainst: NODE_PATH,
     needs: [GATEWAY],
     start: { kind: 'gateway', accessLog: false, plugins: [], config: '' },
   },
@@ -79,7 +84,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     ...PLAIN,
-    name: 'gateway on node:http + undici',
+    name: NODE_PATH,
     start: { kind: 'script', script: 'test/bench/node-path-gateway.ts' },
   },
   headerPluginRow('inline'),

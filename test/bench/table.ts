@@ -34,7 +34,7 @@ export function renderPairs(rows: readonly PairsRow[]): string {
     'row',
     'at requests / s',
     'p99 ms',
-    'p99 ms of nginx',
+    'p99 ms of the other',
     'difference ms',
     '×',
     'client lag ms',
