@@ -1,17 +1,21 @@
 import type { LifecyclePdk, LogPdk } from '@sallyport/sdk'
 import type { Environment } from './environment.ts'
+import { PLUGIN_LEVELS, type PluginLevel } from './telemetry/plugin-levels.ts'
 
 /** The PDK of `init`, `configure` and `close`: what needs no request. */
 export function createLifecyclePdk(pluginName: string, environment: Environment): LifecyclePdk {
   const log = environment.log.child({ plugin: pluginName })
-  const line = (parts: readonly unknown[]) => parts.map(String).join('')
+  const at =
+    (level: PluginLevel) =>
+    (...parts: unknown[]) =>
+      log[PLUGIN_LEVELS[level]](parts.map(String).join(''))
   const logPdk: LogPdk = {
-    debug: (...parts) => log.debug(line(parts)),
-    info: (...parts) => log.info(line(parts)),
-    notice: (...parts) => log.info(line(parts)),
-    warn: (...parts) => log.warn(line(parts)),
-    err: (...parts) => log.error(line(parts)),
-    crit: (...parts) => log.fatal(line(parts)),
+    debug: at('debug'),
+    info: at('info'),
+    notice: at('notice'),
+    warn: at('warn'),
+    err: at('err'),
+    crit: at('crit'),
   }
   return {
     log: logPdk,

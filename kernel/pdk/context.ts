@@ -1,15 +1,7 @@
 import { toRouteView, toServiceView } from '../matched-route.ts'
 import type { PluginCall } from '../plugin-call.ts'
+import { PLUGIN_LEVELS, type PluginLevel } from '../telemetry/plugin-levels.ts'
 
-/** Kong's levels as pino's: pino has no `notice` and no `crit`. */
-const LEVELS = {
-  debug: 'debug',
-  info: 'info',
-  notice: 'info',
-  warn: 'warn',
-  err: 'error',
-  crit: 'fatal',
-} as const
 /** The sandbox has the same limit; a longer line is cut, not lost. */
 const LOG_LINE_LENGTH_MAX = 4_096
 
@@ -44,8 +36,8 @@ export const contextPdk = {
   'plugin.getId': (call: PluginCall) => call.step.instanceId,
 }
 
-function logger(level: keyof typeof LEVELS) {
-  const pinoLevel = LEVELS[level]
+function logger(level: PluginLevel) {
+  const pinoLevel = PLUGIN_LEVELS[level]
   return (call: PluginCall, ...parts: unknown[]): void => {
     const { log } = call.environment
     if (!log.isLevelEnabled(pinoLevel)) return
