@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { CancelReason, ConnectionFacts } from '../exchange.ts'
 import type { HttpLimits } from './limits.ts'
 import { type Refusal, toRefusalMessage } from './refusal.ts'
+import { toPlainAddress } from '../plain-address.ts'
 
 /** What a connection needs to know of an exchange on it. */
 export interface LiveExchange {
@@ -120,10 +121,4 @@ export class NodeConnection implements ConnectionFacts {
     if (exchange === undefined) this.socket.destroy()
     else if (exchange.onSilence()) this.cut('timeout')
   }
-}
-
-/** `::ffff:10.0.0.1` is how a dual-stack socket spells 10.0.0.1. */
-function toPlainAddress(address: string | undefined): string {
-  if (address === undefined) return ''
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

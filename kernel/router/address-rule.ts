@@ -1,5 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { RouterAddress } from './types.ts'
+import { toPlainAddress } from '../plain-address.ts'
 
 /** One element of `sources` or `destinations`, ready to be compared. */
 export interface AddressRule {
@@ -25,7 +26,7 @@ export function findAddress(
   ip: string | null,
   port: number,
 ): AddressRule | null {
-  const address = ip === null ? null : unmapped(ip)
+  const address = ip === null ? null : toPlainAddress(ip)
   for (const rule of rules) {
     if (rule.port !== null && rule.port !== port) continue
     if (rule.ip === null || (address !== null && holdsAddress(rule, address))) return rule
@@ -56,9 +57,4 @@ function toRange(cidr: string): BlockList {
   const network = cidr.slice(0, at)
   range.addSubnet(network, Number(cidr.slice(at + 1)), isIPv6(network) ? 'ipv6' : 'ipv4')
   return range
-}
-
-// A dual-stack socket shows IPv4 peers in this form.
-function unmapped(ip: string): string {
-  return ip.startsWith('::ffff:') && ip.includes('.') ? ip.slice(7) : ip
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ConnectionFacts } from '../../exchange.ts'
+import { toPlainAddress } from '../../plain-address.ts'
 import { OutputBuffer } from './output-buffer.ts'
 
 /** The socket of a client: what is known of it, what is sent on it, and whether it is read. */
@@ -44,10 +45,4 @@ export class ClientSocket implements ConnectionFacts {
     const handle = (this.socket as { _handle?: { writeQueueSize?: number } | null })._handle
     return handle?.writeQueueSize ?? this.socket.writableLength
   }
-}
-
-/** `::ffff:10.0.0.1` is how a dual-stack socket spells 10.0.0.1. */
-function toPlainAddress(address: string | undefined): string {
-  if (address === undefined) return ''
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }
