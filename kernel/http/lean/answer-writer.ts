@@ -2,33 +2,25 @@ import { STATUS_CODES } from 'node:http'
 import type { ReadonlyHeaderList } from '@sallyport/sdk'
 import type { AnswerHead } from '../../exchange.ts'
 import type { AnswerFraming } from '../answer-headers.ts'
-import { badName } from './header-lines.ts'
-import { HEADER_KIND, toHeaderName } from './header-name.ts'
-
-/** A head as text, and how many lines it has. One object serves every answer: writing never waits. */
-export interface HeadText {
-  text: string
-  lines: number
-}
+import type { HeadWriter } from './head-writer.ts'
+import { badName, HEADER_KIND, toHeaderName } from './header-name.ts'
 
 /** The one answer that names the protocols it wants (RFC 9110, 15.5.22). */
 const UPGRADE_REQUIRED = 426
 
-const written: HeadText = { text: '', lines: 0 }
-
 /**
- * The head of an answer. Headers by which a listener frames its messages and keeps its connections
- * are written anew; an answer without a body may still say how long it would be (RFC 9110, 8.6).
- * Throws on a header name that is none.
+ * Writes the head of an answer. Headers by which a listener frames its messages and keeps its
+ * connections are written anew; an answer without a body may still say how long it would be (RFC
+ * 9110, 8.6). Throws on a header that is none.
  */
 export function writeAnswerHead(
+  heads: HeadWriter,
   head: AnswerHead,
   framing: AnswerFraming,
   connection: 'close' | 'keep-alive' | null,
-): HeadText {
-  const { headers } = head
-  let text = statusLine(head.status)
-  let lines = 2
+): void {
+  const { headers, status } = head
+  heads.bytes(statusLine(status))
   let length = framing === 'length' ? String(head.bodyLength) : ''
   let hasDate = false
   let asksUpgrade = false
@@ -41,68 +33,43 @@ export function writeAnswerHead(
         if (framing === 'none' && /^\d+$/.test(value)) length = value
         continue
       }
-      if (name.kind === HEADER_KIND.upgrade && head.status === UPGRADE_REQUIRED) {
-        text += 'Upgrade: ' + value + '\r\n'
-        asksUpgrade = true
-        lines++
-        continue
-      }
-      if (isOfConnection(name.kind) || (name.kind === HEADER_KIND.trailer && framing !== 'chunked'))
-        continue
-      if (name.kind === HEADER_KIND.date) hasDate = true
+      if (name.kind === HEADER_KIND.upgrade && status === UPGRADE_REQUIRED) asksUpgrade = true
+      else if (isOfConnection(name.kind)) continue
+      else if (name.kind === HEADER_KIND.trailer && framing !== 'chunked') continue
+      else if (name.kind === HEADER_KIND.date) hasDate = true
     }
-    text += name.name + ': ' + value + '\r\n'
-    lines++
+    heads.named(name, value)
   }
-  if (!hasDate) {
-    text += dateLine()
-    lines++
-  }
+  if (!hasDate) heads.bytes(dateLine())
   if (framing === 'none' && length === '' && head.bodyLength > 0) length = String(head.bodyLength)
-  if (framing === 'chunked') {
-    text += 'Transfer-Encoding: chunked\r\n'
-    lines++
-  } else if (length !== '' && head.status !== 204) {
-    text += 'Content-Length: ' + length + '\r\n'
-    lines++
-  }
+  if (framing === 'chunked') heads.bytes(CHUNKED)
+  else if (length !== '' && status !== 204) heads.named(CONTENT_LENGTH, length)
   if (asksUpgrade) {
-    text +=
-      connection === null ? 'Connection: Upgrade\r\n' : `Connection: Upgrade, ${connection}\r\n`
-    lines++
+    heads.header('Connection', connection === null ? 'Upgrade' : `Upgrade, ${connection}`)
   } else if (connection !== null) {
-    text += connection === 'close' ? 'Connection: close\r\n' : 'Connection: keep-alive\r\n'
-    lines++
+    heads.bytes(connection === 'close' ? CONNECTION_CLOSE : CONNECTION_KEEP_ALIVE)
   }
-  written.text = text + '\r\n'
-  written.lines = lines
-  return written
 }
 
 /** The head of an informational answer; 101 has the two headers that hand the connection over. */
 export function writeInformation(
+  heads: HeadWriter,
   status: number,
   headers: ReadonlyHeaderList,
   upgrade: string | null,
-): HeadText {
-  let text = statusLine(status)
-  let lines = 2
+): void {
+  heads.bytes(statusLine(status))
   let named = false
   for (let i = 0; i < headers.length; i += 2) {
     const name = toHeaderName(headers[i]!)
     if (name === null) throw badName(headers[i]!)
     if (name.kind === HEADER_KIND.upgrade && upgrade !== null) named = true
     else if (isOfConnection(name.kind) || name.kind === HEADER_KIND.contentLength) continue
-    text += name.name + ': ' + headers[i + 1]! + '\r\n'
-    lines++
+    heads.named(name, headers[i + 1]!)
   }
-  if (upgrade !== null) {
-    text += named ? 'Connection: Upgrade\r\n' : `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
-    lines += named ? 1 : 2
-  }
-  written.text = text + '\r\n'
-  written.lines = lines
-  return written
+  if (upgrade === null) return
+  heads.header('Connection', 'Upgrade')
+  if (!named) heads.header('Upgrade', upgrade)
 }
 
 function isOfConnection(kind: number): boolean {
@@ -115,20 +82,29 @@ function isOfConnection(kind: number): boolean {
   )
 }
 
-const statusLines: string[] = []
+const statusLines: Buffer[] = []
 
-function statusLine(status: number): string {
-  return (statusLines[status] ??= `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`)
+function statusLine(status: number): Buffer {
+  const known = statusLines[status]
+  if (known !== undefined) return known
+  const line = Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`)
+  statusLines[status] = line
+  return line
 }
 
-let dateText = ''
+let dateBytes = Buffer.alloc(0)
 let dateSecond = 0
 
-function dateLine(): string {
+function dateLine(): Buffer {
   const second = Math.floor(Date.now() / 1_000)
   if (second !== dateSecond) {
     dateSecond = second
-    dateText = `Date: ${new Date(second * 1_000).toUTCString()}\r\n`
+    dateBytes = Buffer.from(`Date: ${new Date(second * 1_000).toUTCString()}\r\n`)
   }
-  return dateText
+  return dateBytes
 }
+
+const CONTENT_LENGTH = toHeaderName('Content-Length')!
+const CHUNKED = Buffer.from('Transfer-Encoding: chunked\r\n')
+const CONNECTION_CLOSE = Buffer.from('Connection: close\r\n')
+const CONNECTION_KEEP_ALIVE = Buffer.from('Connection: keep-alive\r\n')

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { ConnectionFacts } from '../../exchange.ts'
 import { toPlainAddress } from '../../plain-address.ts'
 import { OutputBuffer } from './output-buffer.ts'
+import type { Turn } from './turn.ts'
 
 /** The socket of a client: what is known of it, what is sent on it, and whether it is read. */
 export class ClientSocket implements ConnectionFacts {
@@ -18,9 +19,9 @@ export class ClientSocket implements ConnectionFacts {
   readonly output: OutputBuffer
   #paused = false
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, turn: Turn) {
     this.socket = socket
-    this.output = new OutputBuffer(socket)
+    this.output = new OutputBuffer(socket, turn)
     this.clientAddress = toPlainAddress(socket.remoteAddress)
     this.clientPort = socket.remotePort ?? 0
     this.localAddress = toPlainAddress(socket.localAddress)

@@ -1,4 +1,4 @@
-import type { HeaderList, ReadonlyHeaderList } from '@sallyport/sdk'
+import type { HeaderList } from '@sallyport/sdk'
 import type { HttpLimits } from '../limits.ts'
 import { HEADER_KIND, toHeaderName } from './header-name.ts'
 
@@ -37,57 +37,6 @@ export function parseHeaderLines(
   if (facts.chunked && facts.contentLength !== -1) return HEADER_PROBLEMS.bothFramings
   return list
 }
-
-/**
- * The head with these lines. Throws on a name that is none. Values are checked when the head becomes
- * bytes (`toHeadBytes`): one pass over all of them is cheaper than one over each.
- */
-export function appendHeaderLines(head: string, headers: ReadonlyHeaderList): string {
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i]!
-    if (toHeaderName(name) === null) throw badName(name)
-    head += name + ': ' + headers[i + 1]! + '\r\n'
-  }
-  return head
-}
-
-export function badName(name: string): TypeError {
-  return new TypeError(`header name ${JSON.stringify(name)}: a token of RFC 9110 is wanted`)
-}
-
-/**
- * The bytes of a head, and of the beginning of its body when that is to go with it. `lines` is how
- * many the head has with its first and its empty one. Throws when there are more, or anything that
- * does not belong into a head: a value with a line break would be a header, or a message, of its own.
- */
-export function toHeadBytes(head: string, lines: number, body: Uint8Array | null): Buffer {
-  if (body === null) return toHeadWithRoom(head, lines, 0)
-  const bytes = toHeadWithRoom(head, lines, body.length)
-  bytes.set(body, head.length)
-  return bytes
-}
-
-/** The same with `room` bytes behind the head that are still to be written. */
-export function toHeadWithRoom(head: string, lines: number, room: number): Buffer {
-  if (NOT_LATIN1.test(head)) throw badValue()
-  const bytes = Buffer.allocUnsafe(head.length + room)
-  bytes.write(head, 0, head.length, 'latin1')
-  let left = lines * 2
-  for (let i = 0; i < head.length; i++) {
-    const byte = bytes[i]!
-    if (byte >= 32 ? byte !== 127 : byte === 9) continue
-    if ((byte !== 13 && byte !== 10) || --left < 0) throw badValue()
-  }
-  if (left !== 0) throw badValue()
-  return bytes
-}
-
-function badValue(): TypeError {
-  return new TypeError('a header value has a character that no header may have')
-}
-
-// On a string of one-byte characters, which nearly every head is, V8 knows without looking.
-const NOT_LATIN1 = /[^\0-\xff]/
 
 /** What the header lines of one message say about its framing; one object for many messages. */
 export class FramingFacts {

@@ -21,17 +21,24 @@ export class HeaderName {
   readonly lower: string
   /** Of `HEADER_KIND`. */
   readonly kind: number
+  /** What a line with it begins with: the name, a colon and a space. */
+  readonly prefix: Uint8Array
 
   constructor(name: string, lower: string, kind: number) {
     this.name = name
     this.lower = lower
     this.kind = kind
+    this.prefix = Buffer.from(`${name}: `, 'latin1')
   }
 }
 
 /** Null when it is no token: nothing that may be read or written as a header name. */
 export function toHeaderName(name: string): HeaderName | null {
   return known.get(name) ?? learn(name)
+}
+
+export function badName(name: string): TypeError {
+  return new TypeError(`header name ${JSON.stringify(name)}: a token of RFC 9110 is wanted`)
 }
 
 /** `1*tchar` of RFC 9110: also what a method is made of. */

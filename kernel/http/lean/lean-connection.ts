@@ -11,12 +11,14 @@ import { RequestReader } from './request-reader.ts'
 import { Refused, REQUEST_REFUSALS as REFUSALS } from './request-refusals.ts'
 import { SocketTunnel } from './socket-tunnel.ts'
 import type { TimerWheel } from './timer-wheel.ts'
+import type { Turn } from './turn.ts'
 import { noteBufferRead } from './buffer-collector.ts'
 
 /** What the connections of one listener share. */
 export interface LeanListenerState {
   readonly limits: HttpLimits
   readonly wheel: TimerWheel
+  readonly turn: Turn
   draining: boolean
   onExchange(exchange: LeanExchange): void
   onRefused(refusal: Refusal, connection: LeanConnection): void
@@ -46,7 +48,7 @@ export class LeanConnection extends ClientSocket {
   #unsentBefore = 0
 
   constructor(socket: Socket, state: LeanListenerState) {
-    super(socket)
+    super(socket, state.turn)
     this.state = state
     this.#reader = new RequestReader(state.limits)
     this.#clock = new PhaseClock(state.wheel, state.limits, () => this.#onDeadline())
@@ -123,6 +125,8 @@ export class LeanConnection extends ClientSocket {
   /** Ends it at once. With `reset` the client can tell even where the end of the bytes is the end. */
   cut(reason: CancelReason, reset = false): void {
     this.lose(reason)
+    // The answer before, to a pipelined request, may still wait for the end of the turn.
+    this.output.flush()
     if (reset) this.socket.resetAndDestroy()
     else this.socket.destroy()
   }
@@ -139,6 +143,7 @@ export class LeanConnection extends ClientSocket {
     this.#next = null
     this.#reader.clear()
     this.#clock.enter(Phase.linger)
+    this.output.flush()
     this.socket.end()
     this.unpause()
   }
@@ -268,7 +273,6 @@ export class LeanConnection extends ClientSocket {
 
   #answerRefused(refusal: Refused): void {
     this.output.writeText(toRefusalMessage(refusal.status))
-    this.output.flush()
     this.linger()
   }
 
@@ -321,6 +325,7 @@ export class LeanConnection extends ClientSocket {
   /** Everything was read and answered: a plain close takes nothing from the client. */
   #finish(): void {
     this.#clock.enter(Phase.linger)
+    this.output.flush()
     this.socket.destroySoon()
   }
 }

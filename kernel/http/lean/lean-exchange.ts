@@ -9,7 +9,6 @@ import type {
 import { type AnswerFraming, toAnswerFraming, toTrailers } from '../answer-headers.ts'
 import { writeAnswerHead, writeInformation } from './answer-writer.ts'
 import { toChunkHead } from './chunked-decoder.ts'
-import { appendHeaderLines, toHeadBytes, toHeadWithRoom } from './header-lines.ts'
 import type { LeanConnection } from './lean-connection.ts'
 import { LeanRequestBody, type RequestBodyOwner } from './lean-request-body.ts'
 import type { OutputBuffer } from './output-buffer.ts'
@@ -81,8 +80,10 @@ export class LeanExchange implements Exchange, RequestBodyOwner {
     if (this.cancelled || this.headSent || this.httpVersion === '1.0') return
     // 100 is between us and the client; 101 would hand the connection over.
     if (status <= 101 || status > 199) return
-    const { text, lines } = writeInformation(status, headers, null)
-    this.#output.write(toHeadBytes(text, lines, null))
+    const { heads } = this.connection.state.turn
+    heads.begin(0)
+    writeInformation(heads, status, headers, null)
+    this.#output.begin(heads.finish(), 0)
   }
 
   /** Throws when the status or a header cannot be written; nothing was sent then. */
@@ -95,9 +96,13 @@ export class LeanExchange implements Exchange, RequestBodyOwner {
     const framing = toAnswerFraming(head, this)
     const closes = this.#endsConnection() || framing === 'close'
     const oldKept = this.httpVersion === '1.0' ? 'keep-alive' : null
-    const { text, lines } = writeAnswerHead(head, framing, closes ? 'close' : oldKept)
-    const room = framing === 'length' ? head.bodyLength : framing === 'none' ? 0 : STREAM_ROOM_BYTES
-    this.#output.begin(toHeadWithRoom(text, lines, room > ROOM_BYTES_MAX ? 0 : room), text.length)
+    const length =
+      framing === 'length' ? head.bodyLength : framing === 'none' ? 0 : STREAM_ROOM_BYTES
+    const room = length > ROOM_BYTES_MAX ? 0 : length
+    const { heads } = this.connection.state.turn
+    heads.begin(room)
+    writeAnswerHead(heads, head, framing, closes ? 'close' : oldKept)
+    this.#output.begin(heads.finish(), room)
     if (closes) this.connection.closeAfterCurrent()
     this.headSent = true
     this.#framing = framing
@@ -107,13 +112,15 @@ export class LeanExchange implements Exchange, RequestBodyOwner {
   switchProtocols(head: AnswerHead): Tunnel {
     if (this.upgrade === null) throw new Error('the client asked for no upgrade')
     if (this.headSent) throw new Error('the head of an answer is sent once')
-    const { text, lines } = writeInformation(101, head.headers, this.upgrade)
-    const bytes = toHeadBytes(text, lines, null)
+    const { heads } = this.connection.state.turn
+    heads.begin(0)
+    writeInformation(heads, 101, head.headers, this.upgrade)
+    this.#output.begin(heads.finish(), 0)
+    // What the tunnel writes goes past the buffer.
+    this.#output.flush()
     const tunnel = this.connection.openTunnel()
     this.headSent = true
     this.#ended = true
-    this.#output.write(bytes)
-    this.#output.flush()
     return tunnel
   }
 
@@ -126,7 +133,6 @@ export class LeanExchange implements Exchange, RequestBodyOwner {
       output.writeChunk(toChunkHead(chunk.length), chunk)
     } else {
       output.write(chunk)
-      if (this.#framing === 'length' && this.#bytesLeft === 0) output.flush()
     }
     if (!this.connection.socket.writableNeedDrain) return true
     this.#needsDrain = true
@@ -145,7 +151,8 @@ export class LeanExchange implements Exchange, RequestBodyOwner {
     }
     this.#ended = true
     if (this.#framing === 'chunked') this.#writeLastChunk(trailers ?? null)
-    this.#output.flush()
+    this.#output.close()
+    // What waits for the end of the turn is as good as sent.
     if (this.connection.socket.writableLength === 0) this.#finish()
     else {
       this.connection.onBlocked()
@@ -201,12 +208,18 @@ export class LeanExchange implements Exchange, RequestBodyOwner {
   }
 
   #writeLastChunk(trailers: ReadonlyHeaderList | null): void {
-    const list = trailers === null ? [] : toTrailers(trailers).flat()
-    if (list.length === 0) this.#output.writeText('0\r\n\r\n')
-    else {
-      const text = `${appendHeaderLines('0\r\n', list)}\r\n`
-      this.#output.write(toHeadBytes(text, list.length / 2 + 2, null))
+    const pairs = trailers === null ? [] : toTrailers(trailers)
+    if (pairs.length === 0) {
+      this.#output.writeText('0\r\n\r\n')
+      return
     }
+    this.#output.close()
+    const { heads } = this.connection.state.turn
+    heads.begin(0)
+    heads.text('0')
+    heads.lineEnd()
+    for (const [name, value] of pairs) heads.header(name, value)
+    this.#output.begin(heads.finish(), 0)
   }
 
   /** Whether the client must be told that nothing follows this answer. */

@@ -6,13 +6,15 @@ import { LeanConnection, type LeanListenerState } from './lean-connection.ts'
 import type { LeanExchange } from './lean-exchange.ts'
 import { REQUEST_REFUSALS as REFUSALS } from './request-refusals.ts'
 import { TimerWheel } from './timer-wheel.ts'
+import { Turn } from './turn.ts'
 
 export interface LeanListenerOptions extends ListenerOptions {
   /** An inherited descriptor, or where to listen; port 0 takes a free one. */
   readonly listen: { readonly fd: number } | { readonly hostname: string; readonly port: number }
   readonly limits: HttpLimits
-  /** The worker's; without one the listener has its own. */
+  /** The worker's; without them the listener has its own. */
   readonly wheel?: TimerWheel
+  readonly turn?: Turn
 }
 
 /** Our own HTTP/1.1 over node:net. Resolves once it listens, rejects when it cannot. */
@@ -25,6 +27,7 @@ export async function createLeanListener(options: LeanListenerOptions): Promise<
 class LeanListener implements Listener, LeanListenerState {
   readonly limits: HttpLimits
   readonly wheel: TimerWheel
+  readonly turn: Turn
   draining = false
 
   readonly #options: LeanListenerOptions
@@ -37,6 +40,7 @@ class LeanListener implements Listener, LeanListenerState {
     this.#options = options
     this.limits = options.limits
     this.wheel = options.wheel ?? new TimerWheel()
+    this.turn = options.turn ?? new Turn()
     // Half-open, so that a lingering close and a tunnel can end one way before the other.
     this.#server = createServer({
       allowHalfOpen: true,

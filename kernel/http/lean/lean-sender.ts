@@ -2,16 +2,22 @@ import type { SendTarget, Sending, UpstreamRequest, UpstreamSender } from '../..
 import { UpstreamFailure } from '../../exchange.ts'
 import type { HttpLimits } from '../limits.ts'
 import { LeanSending } from './lean-sending.ts'
-import { toSentHead } from './sent-head.ts'
 import { TimerWheel } from './timer-wheel.ts'
+import { Turn } from './turn.ts'
 import { type PoolStats, type PoolTools, UpstreamPool } from './upstream-pool.ts'
 
 /**
  * A sender over node:net and node:tls: HTTP/1.1 with one request at a time on a connection, and
- * connections kept for a target. Without a wheel it has one of its own.
+ * connections kept for a target. Without a wheel and a turn it has its own.
  */
-export function createLeanSender(options: { limits: HttpLimits; wheel?: TimerWheel }): LeanSender {
-  return new LeanSender(options.limits, options.wheel ?? null)
+export function createLeanSender(options: LeanSenderOptions): LeanSender {
+  return new LeanSender(options)
+}
+
+export interface LeanSenderOptions {
+  readonly limits: HttpLimits
+  readonly wheel?: TimerWheel
+  readonly turn?: Turn
 }
 
 export class LeanSender implements UpstreamSender {
@@ -23,11 +29,12 @@ export class LeanSender implements UpstreamSender {
   #uses = 0
   #closed = false
 
-  constructor(limits: HttpLimits, wheel: TimerWheel | null) {
-    this.#ownWheel = wheel === null ? new TimerWheel() : null
+  constructor({ limits, wheel, turn }: LeanSenderOptions) {
+    this.#ownWheel = wheel === undefined ? new TimerWheel() : null
     this.#tools = {
       limits,
       wheel: wheel ?? this.#ownWheel!,
+      turn: turn ?? new Turn(),
       readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
     }
   }
@@ -40,12 +47,11 @@ export class LeanSender implements UpstreamSender {
     if (request.body?.started === true) {
       throw new Error('a request body that began to flow cannot be sent again')
     }
-    const { answerBacklogBytesMax } = this.#tools.limits
-    let sending: LeanSending
+    const sending = new LeanSending(request, this.#tools.limits.answerBacklogBytesMax)
     try {
-      sending = new LeanSending(request, toSentHead(request), answerBacklogBytesMax)
+      sending.writeHead(this.#tools.turn)
     } catch (error) {
-      return new LeanSending(request, NO_HEAD, answerBacklogBytesMax).refuse(error as Error)
+      return sending.refuse(error as Error)
     }
     if (this.#closed) {
       return sending.refuse(new UpstreamFailure('closed', 'the sender was closed', false))
@@ -103,6 +109,5 @@ function isSame(one: SendTarget, other: SendTarget): boolean {
   return one.port === other.port && one.hostname === other.hostname && one.tlsName === other.tlsName
 }
 
-const NO_HEAD = Buffer.alloc(0)
 /** One read takes what a fast upstream has ready. */
 const READ_BYTES = 64 * 1024

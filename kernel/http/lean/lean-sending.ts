@@ -10,7 +10,9 @@ import {
   type UpstreamRequest,
 } from '../../exchange.ts'
 import type { ReceivedHead } from './answer-head.ts'
+import { toSentHead } from './sent-head.ts'
 import type { TimerEntry } from './timer-wheel.ts'
+import type { Turn } from './turn.ts'
 import type { UpstreamConnection } from './upstream-connection.ts'
 
 /** Where a request waits that has no connection yet. */
@@ -24,8 +26,8 @@ export interface WaitingPlace {
  */
 export class LeanSending implements Sending, UpstreamAnswer, BodySource {
   readonly request: UpstreamRequest
-  /** The head of the request as bytes. */
-  readonly head: Buffer
+  /** The head of the request as bytes: good until the end of the turn, unless it was kept. */
+  head: Buffer = NO_BYTES
   readonly answer: Promise<UpstreamAnswer>
   /** While it is being sent and answered; null before and afterwards. */
   connection: UpstreamConnection | null = null
@@ -53,17 +55,28 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
   #backlogBytes = 0
   readonly #backlogBytesMax: number
   #arrived = false
+  #keptHead = false
   #trailers: ReadonlyHeaderList | null = null
   #failure: Error | null = null
 
-  constructor(request: UpstreamRequest, head: Buffer, backlogBytesMax: number) {
+  constructor(request: UpstreamRequest, backlogBytesMax: number) {
     this.request = request
-    this.head = head
     this.#backlogBytesMax = backlogBytesMax
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
+  }
+
+  /** Throws a `TypeError` on what would not be one request. */
+  writeHead(turn: Turn): void {
+    if (!this.#keptHead) this.head = toSentHead(this.request, turn)
+  }
+
+  /** The head is sent later than at the end of this turn. */
+  keepHead(): void {
+    if (!this.#keptHead) this.head = Buffer.from(this.head)
+    this.#keptHead = true
   }
 
   get body(): BodySource {
@@ -178,5 +191,6 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
 
 /** Never changed: until the head arrives nobody has the answer. */
 const NO_HEADERS: HeaderList = []
+const NO_BYTES = Buffer.alloc(0)
 
 function ignore(): void {}

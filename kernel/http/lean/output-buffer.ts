@@ -1,86 +1,86 @@
 import type { Socket } from 'node:net'
+import type { Turn, TurnTask } from './turn.ts'
 
 /**
- * What a connection sends. Small pieces that follow each other within one turn of the event loop
- * (head, chunk sizes, short bodies, the last chunk) are put together and written as one; large ones
- * are written without a copy, behind what was put together before them.
+ * What a connection sends. Small pieces (head, chunk sizes, short bodies, the last chunk) are put
+ * together in the memory of the turn and written at its end as one; large ones are written without a
+ * copy, behind what was put together before them.
  */
-export class OutputBuffer {
+export class OutputBuffer implements TurnTask {
   /** Everything ever given to it. */
   bytesWritten = 0
 
   readonly #socket: Socket
-  #buffer: Buffer | null = null
+  readonly #turn: Turn
+  /** The message that is being put together: from, to, and as far as its room goes. */
+  #memory: Buffer | null = null
+  #start = 0
   #end = 0
-  #dirty = false
+  #limit = 0
+  #queued = false
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, turn: Turn) {
     this.#socket = socket
+    this.#turn = turn
   }
 
   /** Bytes that the system has not taken. */
   get unsent(): number {
-    return this.#end + this.#socket.writableLength
+    return this.#end - this.#start + this.#socket.writableLength
   }
 
-  /** A message begins: its first `length` bytes are in the buffer, what is behind them is room. */
-  begin(buffer: Buffer, length: number): void {
-    this.flush()
-    this.bytesWritten += length
-    this.#buffer = buffer
-    this.#end = length
-    this.#schedule()
+  /** Takes the head that was just written, with so many bytes of room behind it. */
+  begin(memory: Buffer, room: number): void {
+    const { heads } = this.#turn
+    this.bytesWritten += heads.end - heads.start
+    // The answer before it to the same client, that of a pipelined request.
+    if (memory !== this.#memory || heads.start !== this.#end) {
+      this.flush()
+      this.#start = heads.start
+    }
+    this.#take(memory, heads.end, Math.min(memory.length, heads.end + room))
   }
 
   /** Text of one-byte characters, at most a few hundred of them. */
   writeText(text: string): void {
-    const buffer = this.#roomFor(text.length)
-    buffer.write(text, this.#end, text.length, 'latin1')
-    this.#end += text.length
-    this.bytesWritten += text.length
+    const { length } = text
+    this.#makeRoom(length).write(text, this.#end, length, 'latin1')
+    this.#end += length
+    this.bytesWritten += length
   }
 
   write(chunk: Uint8Array): void {
     const { length } = chunk
     this.bytesWritten += length
-    const buffer = this.#buffer
-    if (buffer === null ? length <= SMALL_BYTES : length <= buffer.length - this.#end) {
-      this.#roomFor(length).set(chunk, this.#end)
+    if (length <= (this.#memory === null ? SMALL_BYTES : this.#limit - this.#end)) {
+      this.#makeRoom(length).set(chunk, this.#end)
       this.#end += length
-    } else if (buffer === null) this.#socket.write(chunk)
-    else {
-      this.#socket.cork()
-      this.flush()
-      this.#socket.write(chunk)
-      this.#socket.uncork()
+      return
     }
+    this.#send(chunk, null)
   }
 
   /** A chunk of the chunked coding, its end included: some clients hand none on before. */
   writeChunk(head: string, chunk: Uint8Array): void {
     this.writeText(head)
-    if (chunk.length + 2 <= this.#buffer!.length - this.#end) {
+    if (chunk.length + 2 <= this.#limit - this.#end) {
       this.write(chunk)
       this.writeText('\r\n')
       return
     }
     this.bytesWritten += chunk.length + 2
-    this.#socket.cork()
-    this.flush()
-    this.#socket.write(chunk)
-    this.#socket.write(LINE_END)
-    this.#socket.uncork()
+    this.#send(chunk, LINE_END)
   }
 
+  /** The message is whole: what is left of its room is for others. */
+  close(): void {
+    if (this.#memory !== this.#turn.memory || this.#limit !== this.#turn.used) return
+    this.#turn.used = this.#limit = this.#end
+  }
+
+  /** Writes at once what was put together. */
   flush(): void {
-    const buffer = this.#buffer
-    if (buffer === null) return
-    this.#buffer = null
-    const end = this.#end
-    this.#end = 0
-    if (!this.#socket.destroyed) {
-      this.#socket.write(end === buffer.length ? buffer : buffer.subarray(0, end))
-    }
+    if (this.#memory !== null) this.#send(null, null)
   }
 
   /** Calls back when the system has taken everything; never when the connection is lost before. */
@@ -90,35 +90,53 @@ export class OutputBuffer {
     })
   }
 
-  #roomFor(length: number): Buffer {
-    if (this.#buffer !== null && length > this.#buffer.length - this.#end) this.flush()
-    if (this.#buffer === null) {
-      this.#buffer = Buffer.allocUnsafe(Math.max(SMALL_BYTES, length))
-      this.#schedule()
-    }
-    return this.#buffer
-  }
-
-  #schedule(): void {
-    if (this.#dirty) return
-    this.#dirty = true
-    if (dirty.push(this) === 1) setImmediate(flushDirty)
-  }
-
-  /** The turn is over. */
-  onTurn(): void {
-    this.#dirty = false
+  onTurnEnd(): void {
+    this.#queued = false
     this.flush()
   }
-}
 
-/** Of all connections those with something to flush: one visit a turn is cheaper than one each. */
-let dirty: OutputBuffer[] = []
+  /** Writes what was put together and these behind it, as one. */
+  #send(chunk: Uint8Array | null, tail: Uint8Array | null): void {
+    const memory = this.#memory
+    const start = this.#start
+    const end = this.#end
+    const socket = this.#socket
+    this.#memory = null
+    this.#start = this.#end = this.#limit = 0
+    if (socket.destroyed) return
+    const unsentBefore = socket.writableLength
+    if (chunk !== null) socket.cork()
+    if (memory !== null) socket.write(memory.subarray(start, end))
+    if (chunk !== null) {
+      socket.write(chunk)
+      if (tail !== null) socket.write(tail)
+      socket.uncork()
+    }
+    // Not connected or full: it holds on to the memory.
+    if (memory !== null && socket.writableLength > unsentBefore) this.#turn.lend()
+  }
 
-function flushDirty(): void {
-  const outputs = dirty
-  dirty = []
-  for (const output of outputs) output.onTurn()
+  #makeRoom(length: number): Buffer {
+    if (this.#memory !== null && length > this.#limit - this.#end) this.flush()
+    if (this.#memory === null) {
+      const room = Math.max(SMALL_BYTES, length)
+      const turn = this.#turn
+      turn.reserve(room)
+      this.#start = turn.used
+      this.#take(turn.memory, turn.used, turn.used + room)
+    }
+    return this.#memory!
+  }
+
+  #take(memory: Buffer, end: number, limit: number): void {
+    this.#memory = memory
+    this.#end = end
+    this.#limit = limit
+    this.#turn.used = limit
+    if (this.#queued) return
+    this.#queued = true
+    this.#turn.add(this)
+  }
 }
 
 /** Below, a copy is cheaper than a write of its own. */

@@ -8,6 +8,7 @@ import type { LeanSending } from './lean-sending.ts'
 import { RequestWriter, type RequestWriterOwner } from './request-writer.ts'
 import { SocketTunnel } from './socket-tunnel.ts'
 import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
+import type { Turn, TurnTask } from './turn.ts'
 import { openUpstreamSocket, type SocketNeeds, toConnectFailure } from './upstream-socket.ts'
 
 /** What the connections of a target have in common, and whom they tell how they fare. */
@@ -15,6 +16,7 @@ export interface ConnectionOwner extends SocketNeeds {
   readonly target: SendTarget
   readonly limits: HttpLimits
   readonly wheel: TimerWheel
+  readonly turn: Turn
   /** It has served its request and may serve another. */
   onFree(connection: UpstreamConnection): void
   /** It is gone; told once. */
@@ -27,7 +29,7 @@ export interface ConnectionOwner extends SocketNeeds {
  * One connection to an upstream: sends one request after the other and reads their answers. What
  * arrives unasked for, and whatever is not an answer, ends it.
  */
-export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner {
+export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner, TurnTask {
   /** How long it may be idle, by what the upstream said last. */
   idleMs = 0
 
@@ -41,6 +43,8 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   #writer: RequestWriter | null = null
   #tunnel: SocketTunnel | null = null
   #requests = 0
+  /** The head of the request is written at the end of the turn. */
+  #headWaits = false
   /** Whether anything arrived of the answer that is being waited for. */
   #answered = false
   /** Whether writing failed before a byte was taken. */
@@ -82,6 +86,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   close(): void {
     if (this.#gone) return
     this.#gone = true
+    this.#headWaits = false
     this.#sending = null
     this.#reader.stop()
     this.#owner.wheel.disarm(this.#timer)
@@ -204,6 +209,8 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
     this.#answered = false
     this.#reader.begin(method)
     if (body !== null) {
+      // Who writes it may wait for the body.
+      sending.keepHead()
       this.#timing = 'write'
       this.#owner.wheel.disarm(this.#timer)
       this.#writer = new RequestWriter(body, this)
@@ -211,9 +218,19 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
       return
     }
     this.#armRead()
-    this.write(sending.head)
+    this.#headWaits = true
+    this.#owner.turn.add(this)
+  }
+
+  onTurnEnd(): void {
+    // In the meantime it may have been cancelled, or the connection lost.
+    if (!this.#headWaits) return
+    this.#headWaits = false
+    const socket = this.#socket
+    this.write(this.#sending!.head)
     // What fails at once was taken by nobody; the error itself is told later.
-    if (this.#socket.errored !== null) this.#nothingSent = true
+    if (socket.errored !== null) this.#nothingSent = true
+    else if (socket.writableLength > 0) this.#owner.turn.lend()
   }
 
   #onDrain(): void {
@@ -238,6 +255,12 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
     if (this.#sending === null) {
       // An answer that nobody asked for.
       this.close()
+      return false
+    }
+    if (!this.#sending.sent) {
+      // It cannot be the answer to what has not been asked yet.
+      this.#nothingSent = true
+      this.#onCut('the upstream spoke before it was asked', false)
       return false
     }
     this.#answered = true

@@ -2,11 +2,13 @@ import { type SendTarget, UpstreamFailure } from '../../exchange.ts'
 import type { HttpLimits } from '../limits.ts'
 import type { LeanSending, WaitingPlace } from './lean-sending.ts'
 import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
+import type { Turn } from './turn.ts'
 import { type ConnectionOwner, UpstreamConnection } from './upstream-connection.ts'
 
 export interface PoolTools {
   readonly limits: HttpLimits
   readonly wheel: TimerWheel
+  readonly turn: Turn
   readonly readBuffer: Buffer
 }
 
@@ -26,6 +28,7 @@ export class UpstreamPool implements ConnectionOwner, WaitingPlace {
   readonly target: SendTarget
   readonly limits: HttpLimits
   readonly wheel: TimerWheel
+  readonly turn: Turn
   readonly readBuffer: Buffer
   session: Buffer | null = null
   /** Position in the order of use, kept by who has the pools. */
@@ -37,10 +40,11 @@ export class UpstreamPool implements ConnectionOwner, WaitingPlace {
   readonly #waiting = new Set<LeanSending>()
   #retired = false
 
-  constructor(target: SendTarget, { limits, wheel, readBuffer }: PoolTools) {
+  constructor(target: SendTarget, { limits, wheel, turn, readBuffer }: PoolTools) {
     this.target = target
     this.limits = limits
     this.wheel = wheel
+    this.turn = turn
     this.readBuffer = readBuffer
   }
 
@@ -93,6 +97,7 @@ export class UpstreamPool implements ConnectionOwner, WaitingPlace {
   }
 
   onRetry(sending: LeanSending): void {
+    sending.writeHead(this.turn)
     this.#sendOnNew(sending)
   }
 
@@ -106,6 +111,7 @@ export class UpstreamPool implements ConnectionOwner, WaitingPlace {
   }
 
   #open(sending: LeanSending): void {
+    sending.keepHead()
     this.#all.add(new UpstreamConnection(this, sending))
   }
 
@@ -116,6 +122,7 @@ export class UpstreamPool implements ConnectionOwner, WaitingPlace {
       sending.onFailure(new UpstreamFailure('connect-timeout', message, false))
       return
     }
+    sending.keepHead()
     this.#waiting.add(sending)
     sending.waitingPlace = this
     sending.waitingTimer = new TimerEntry(() => {

@@ -4,6 +4,7 @@ import {
   type LeanListenerState,
 } from '../../../kernel/http/lean/lean-connection.ts'
 import { TimerWheel } from '../../../kernel/http/lean/timer-wheel.ts'
+import { Turn } from '../../../kernel/http/lean/turn.ts'
 import type { HttpLimits } from '../../../kernel/http/limits.ts'
 import type { Refusal } from '../../../kernel/http/refusal.ts'
 import { MemorySocket, settle } from './memory-socket.ts'
@@ -52,6 +53,7 @@ export class LeanParser {
     const state: LeanListenerState = {
       limits: this.#limits,
       wheel,
+      turn: new Turn(),
       draining: false,
       onExchange: (exchange) => void requests.push(takeExchange(exchange)),
       onRefused: (refusal) => (reading.refusal ??= refusal),

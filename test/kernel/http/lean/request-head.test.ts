@@ -6,8 +6,8 @@ import {
   isSoundHead,
   toResumePoint,
 } from '../../../../kernel/http/lean/head-end.ts'
-import { appendHeaderLines, toHeadBytes } from '../../../../kernel/http/lean/header-lines.ts'
 import { parseRequestHead, RequestHead } from '../../../../kernel/http/lean/request-head.ts'
+import { Turn } from '../../../../kernel/http/lean/turn.ts'
 import { createHttpLimits } from '../../../../kernel/http/limits.ts'
 
 const limits = createHttpLimits()
@@ -106,15 +106,15 @@ test('every byte that no head may contain is found in every place', () => {
 })
 
 test('what is written is what was meant, or nothing', () => {
-  const write = (name: string, value: string) =>
-    toHeadBytes(
-      `${appendHeaderLines('HTTP/1.1 200 OK\r\n', [name, value])}\r\n`,
-      3,
-      Buffer.from('b'),
-    )
-  expect(write('X-A', 'caf\xe9\t!').toString('latin1')).toBe(
-    'HTTP/1.1 200 OK\r\nX-A: caf\xe9\t!\r\n\r\nb',
-  )
+  const { heads } = new Turn()
+  const write = (name: string, value: string) => {
+    heads.begin(0)
+    heads.text('HTTP/1.1 200 OK')
+    heads.lineEnd()
+    heads.header(name, value)
+    return heads.finish().toString('latin1', heads.start, heads.end)
+  }
+  expect(write('X-A', 'caf\xe9\t!')).toBe('HTTP/1.1 200 OK\r\nX-A: caf\xe9\t!\r\n\r\n')
   for (const value of ['a\r\nb: c', 'a\r\n', '\n', '\r', '\0', '\x7f', '\u010a', '\u4e2d']) {
     expect(() => write('X-A', value), JSON.stringify(value)).toThrow(TypeError)
   }
