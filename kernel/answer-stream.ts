@@ -3,6 +3,7 @@ import type { BodyTaker, RequestContext } from './context.ts'
 import type { Environment } from './environment.ts'
 import type { BodySink, BodySource } from './exchange.ts'
 import { runPhase } from './run-phase.ts'
+import { Waiting } from './waiting.ts'
 
 const NO_BYTES = new Uint8Array()
 
@@ -19,14 +20,15 @@ export class AnswerStream implements BodySink, BodyTaker {
   /** The answer has no body, whatever filters make of it. */
   #bodiless = false
   #source: BodySource | null = null
-  #resolve: (() => void) | null = null
-  #reject: ((error: Error) => void) | null = null
+  /** Who waits for the end; null until somebody has to. */
+  #waiting: Waiting | null = null
   /** Chunks that came while a filter was at work; the source was asked to stop, so they are few. */
-  readonly #waiting: Uint8Array[] = []
+  #held: Uint8Array[] | null = null
   #filtering = false
   #clientIsFull = false
   #ended = false
   #over = false
+  #failure: Error | null = null
   #trailers: ReadonlyHeaderList | null = null
 
   constructor(ctx: RequestContext, environment: Environment) {
@@ -39,7 +41,7 @@ export class AnswerStream implements BodySink, BodyTaker {
    * Returns nothing when everything was handed over at once. Of a `bodiless` answer, as to HEAD,
    * filters see the end, and what they write is not sent.
    */
-  send(body: Uint8Array | BodySource | null, bodiless = false): void | Promise<void> {
+  send(body: Uint8Array | BodySource | null, bodiless = false): void | Waiting {
     this.#bodiless = bodiless
     if (body === null || body instanceof Uint8Array) {
       if (!this.#filters) {
@@ -47,19 +49,22 @@ export class AnswerStream implements BodySink, BodyTaker {
         else this.#ctx.exchange.end(body)
         return
       }
-      return this.#run(() => {
-        if (body !== null && body.byteLength > 0) this.onData(body)
-        this.onEnd(null)
-      })
+      this.#ctx.stream = this
+      if (body !== null && body.byteLength > 0) this.onData(body)
+      this.onEnd(null)
+    } else {
+      this.#source = body
+      this.#ctx.stream = this
+      body.start(this)
     }
-    this.#source = body
-    return this.#run(() => body.start(this))
+    return this.#rest()
   }
 
   onData(chunk: Uint8Array): boolean {
     if (this.#over) return true
     if (!this.#filters) return this.#ctx.exchange.write(chunk)
-    this.#waiting.push(chunk)
+    if (this.#held === null) this.#held = [chunk]
+    else this.#held.push(chunk)
     this.#filterNext()
     return !this.#filtering && !this.#clientIsFull
   }
@@ -88,20 +93,18 @@ export class AnswerStream implements BodySink, BodyTaker {
     this.#finish()
   }
 
-  #run(begin: () => void): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#resolve = resolve
-    this.#reject = reject
-    this.#ctx.stream = this
-    begin()
-    return promise
+  /** Whether there is anything left to wait for. */
+  #rest(): void | Waiting {
+    if (this.#failure !== null) throw this.#failure
+    if (this.#over) return
+    return (this.#waiting = new Waiting())
   }
 
   #filterNext(): void {
     while (!this.#filtering && !this.#over) {
-      const chunk = this.#waiting.shift()
+      const chunk = this.#held?.shift()
       if (chunk === undefined && !this.#ended) return
-      const isLast = chunk === undefined || (this.#ended && this.#waiting.length === 0)
+      const isLast = chunk === undefined || (this.#ended && this.#held!.length === 0)
       const ctx = this.#ctx
       ctx.chunk = chunk ?? NO_BYTES
       ctx.chunkIsLast = isLast
@@ -141,15 +144,16 @@ export class AnswerStream implements BodySink, BodyTaker {
   #fail(error: unknown): void {
     this.#source?.cancel('plugin')
     this.#leave()
-    this.#reject?.(error instanceof Error ? error : new Error(String(error)))
+    this.#failure = error instanceof Error ? error : new Error(String(error))
+    this.#waiting?.fail(this.#failure)
   }
 
   #finish(): void {
     if (this.#over) return
     this.#leave()
-    if (!this.#ctx.exchange.cancelled)
-      this.#ctx.exchange.end(undefined, this.#trailers ?? undefined)
-    this.#resolve?.()
+    const { exchange } = this.#ctx
+    if (!exchange.cancelled) exchange.end(undefined, this.#trailers ?? undefined)
+    this.#waiting?.settle()
   }
 
   /**

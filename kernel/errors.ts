@@ -33,6 +33,11 @@ export const ERRORS = {
     source: 'upstream',
     message: 'An invalid response was received from the upstream server',
   },
+  UPSTREAM_BUSY: {
+    status: 503,
+    source: 'upstream',
+    message: 'The upstream server is currently unavailable',
+  },
   UPSTREAM_TIMEOUT: {
     status: 504,
     source: 'upstream',
@@ -65,6 +70,9 @@ export const UPSTREAM_FAILURES: Readonly<
   tls: { code: 'UPSTREAM_UNREACHABLE', retry: true },
   'write-timeout': { code: 'UPSTREAM_TIMEOUT', retry: true },
   'read-timeout': { code: 'UPSTREAM_TIMEOUT', retry: true },
+  'total-timeout': { code: 'UPSTREAM_TIMEOUT', retry: false },
+  // The request has not left; a target with fewer of them may take it.
+  queue: { code: 'UPSTREAM_BUSY', retry: true },
   closed: { code: 'UPSTREAM_UNREACHABLE', retry: true },
   'bad-answer': { code: 'UPSTREAM_UNREACHABLE', retry: false },
   'request-body': { code: 'REQUEST_BODY', retry: false },

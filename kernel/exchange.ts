@@ -140,7 +140,18 @@ export interface UpstreamRequest {
   /** Sent as `Connection: Upgrade` and `Upgrade`; null asks for none. */
   readonly upgrade: string | null
   readonly timeouts: SendTimeouts
+}
+
+/**
+ * Who is told what becomes of a request that is sent: of any number of informational answers, and
+ * then of the answer or of the failure. Never before `send` has returned.
+ */
+export interface AnswerReceiver {
   onInformation(status: number, headers: ReadonlyHeaderList): void
+  /** The head is here. */
+  onAnswer(answer: UpstreamAnswer): void
+  /** `UpstreamFailure`, or a `TypeError` when the request cannot be sent because of what it is. */
+  onFailure(error: Error): void
 }
 
 /** The answer of an upstream: the head is here, the body flows once it is started. */
@@ -160,6 +171,8 @@ export type UpstreamFailureKind =
   | 'tls'
   | 'write-timeout'
   | 'read-timeout'
+  | 'total-timeout'
+  | 'queue'
   | 'closed'
   | 'bad-answer'
   | 'request-body'
@@ -179,14 +192,15 @@ export class UpstreamFailure extends Error {
 
 /** A request on its way. */
 export interface Sending {
-  /** Resolves with the head of the answer; rejects with `UpstreamFailure`. */
-  readonly answer: Promise<UpstreamAnswer>
-  /** Stops it at any time; frees the upstream connection. */
+  /**
+   * Stops it at any time; frees the upstream connection. A receiver that still waits for the answer
+   * is told of the failure from within this call.
+   */
   cancel(reason: CancelReason): void
 }
 
 export interface UpstreamSender {
-  send(request: UpstreamRequest): Sending
+  send(request: UpstreamRequest, receiver: AnswerReceiver): Sending
   close(): Promise<void>
 }
 

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net'
 import { findHeader, getHeader, getHeaderValues, type HeaderList } from '@sallyport/sdk'
 import type { Exchange } from './exchange.ts'
-import { HEADER_TRAITS, headerTraits } from './header-traits.ts'
+import { HEADER_TRAITS, headerTraits } from './header-name.ts'
 
-const { requestHop, answerHop, contentLength } = HEADER_TRAITS
+const { requestHop, answerHop, forwarded, via, contentLength } = HEADER_TRAITS
 
 const VIA = '1.1 sallyport'
 const BRACKET = 0x5b
@@ -34,37 +34,54 @@ export function toForwardedRequestHeaders(headers: readonly string[]): HeaderLis
 }
 
 /**
- * Adds what the gateway says of the client and of itself to the headers for the upstream; `Host` is
- * written by who sends them.
+ * The headers for the upstream, with what the gateway says of the client and of itself; `Host` is
+ * written by who sends them. `changed` is what plugins made of the client's; null when none did.
  */
 export function toUpstreamHeaders(
-  forwarded: readonly string[],
-  { exchange, isTrusted, path, prefix }: ForwardingFacts,
+  changed: readonly string[] | null,
+  facts: ForwardingFacts,
 ): HeaderList {
-  const { connection, headers } = exchange
-  const trusted = isTrusted(connection.clientAddress)
+  const { exchange, isTrusted, path, prefix } = facts
+  const { headers } = exchange
+  const address = exchange.connection.clientAddress
+  const trusted = isTrusted(address)
   const list: HeaderList = []
-  let via = VIA
-  for (let i = 0; i < forwarded.length; i += 2) {
-    const name = forwarded[i]!
-    const traits = headerTraits(name)
-    if ((traits & HEADER_TRAITS.forwarded) !== 0) continue
-    if ((traits & HEADER_TRAITS.via) !== 0) via = `${forwarded[i + 1]!}, ${via}`
-    else list.push(name, forwarded[i + 1]!)
-  }
   const kept = (lowerName: string) => (trusted ? getHeader(headers, lowerName) : null)
+  const viaBefore = pushForwardable(list, changed, headers)
   const hostname = hostnameOf(exchange.authority)
-  list.push('X-Forwarded-For', appendAddress(headers, trusted, connection.clientAddress))
+  const port = exchange.connection.localPort
+  list.push('X-Forwarded-For', appendAddress(headers, trusted, address))
   list.push('X-Forwarded-Proto', forwardedScheme(exchange, isTrusted))
   if (hostname !== '') list.push('X-Forwarded-Host', kept('x-forwarded-host') ?? hostname)
-  list.push('X-Forwarded-Port', kept('x-forwarded-port') ?? String(connection.localPort))
+  list.push('X-Forwarded-Port', kept('x-forwarded-port') ?? String(port))
   list.push('X-Forwarded-Path', kept('x-forwarded-path') ?? path)
   const forwardedPrefix = kept('x-forwarded-prefix') ?? prefix
   if (forwardedPrefix !== null) list.push('X-Forwarded-Prefix', forwardedPrefix)
   list.push('X-Real-IP', forwardedAddress(exchange, isTrusted))
-  list.push('Via', via)
-  if (wantsTrailers(exchange.headers)) list.push('TE', 'trailers')
+  list.push('Via', viaBefore === null ? VIA : `${viaBefore}, ${VIA}`)
+  if (wantsTrailers(headers)) list.push('TE', 'trailers')
   return list
+}
+
+/** Adds the headers that are forwarded as they are; returns the `Via` among them, null for none. */
+function pushForwardable(
+  list: HeaderList,
+  changed: readonly string[] | null,
+  received: readonly string[],
+): string | null {
+  let viaBefore: string | null = null
+  const from = changed ?? received
+  const skipped = changed === null ? requestHop | forwarded : forwarded
+  const named = changed === null ? namedByConnection(received) : null
+  for (let i = 0; i < from.length; i += 2) {
+    const name = from[i]!
+    const traits = headerTraits(name)
+    if ((traits & skipped) !== 0) continue
+    if (named?.has(name.toLowerCase()) === true) continue
+    if ((traits & via) === 0) list.push(name, from[i + 1]!)
+    else viaBefore = viaBefore === null ? from[i + 1]! : `${viaBefore}, ${from[i + 1]!}`
+  }
+  return viaBefore
 }
 
 /**

@@ -159,7 +159,7 @@ export class Gateway {
 
   #handle(exchange: Exchange): void {
     this.#inFlight++
-    void handleRequest(exchange, this.#current!, this.#tools)
+    handleRequest(exchange, this.#current!, this.#tools)
   }
 }
 

@@ -9,6 +9,7 @@ import { normalisePath } from './router/uri.ts'
 import { FilterFailure, runPhase } from './run-phase.ts'
 import { sendAnswer } from './send-answer.ts'
 import { Trace } from './trace.ts'
+import type { Pending } from './waiting.ts'
 
 const DEBUG_REQUEST_HEADER = 'sallyport-debug'
 
@@ -21,47 +22,91 @@ export interface RequestTools extends ProxyTools {
 }
 
 /**
- * The life of a request, from the head that arrived to the last byte of the answer and `log`. Every
- * way through it ends in `log`; it never rejects.
+ * The life of a request, from the head that arrived to the last byte of the answer and `log`: each
+ * stage in turn, at once as long as nothing has to be waited for. Every way through it ends in `log`.
  */
-export async function handleRequest(
+const STAGES: readonly Stage[] = [
+  { when: 'unanswered', run: (ctx) => readTarget(ctx) },
+  { when: 'unanswered', run: (ctx, { environment }) => runPhase(ctx, 'rewrite', environment) },
+  { when: 'unanswered', run: (ctx, { environment }) => findRoute(ctx, environment) },
+  { when: 'unanswered', run: (ctx, { environment }) => runPhase(ctx, 'access', environment) },
+  { when: 'unanswered', run: proxyUnlessGone },
+  { when: 'answered', run: sendUnlessGone },
+]
+
+interface Stage {
+  /** Whether the request must have been answered, by an upstream, a plugin or the kernel. */
+  readonly when: 'unanswered' | 'answered'
+  readonly run: (ctx: RequestContext, tools: RequestTools) => void | Pending
+}
+
+/** Never throws; what it waits for ends in `tools.onOver`. */
+export function handleRequest(
   exchange: Exchange,
   snapshot: CompiledSnapshot,
   tools: RequestTools,
-): Promise<void> {
+): void {
   snapshot.enter()
   const ctx = new RequestContext(exchange, snapshot, tools.nextRequestId())
-  const { environment } = tools
+  if (wantsTrace(ctx, tools.environment)) ctx.trace = new Trace()
+  live(ctx, tools, 0)
+}
+
+/** Goes on from this stage. */
+function live(ctx: RequestContext, tools: RequestTools, from: number): void {
   try {
-    if (wantsTrace(ctx, environment)) ctx.trace = new Trace()
-    readTarget(ctx)
-    if (ctx.answer === null) {
-      const rewritten = runPhase(ctx, 'rewrite', environment)
-      if (rewritten !== undefined) await rewritten
-    }
-    if (ctx.answer === null) findRoute(ctx, environment)
-    if (ctx.answer === null) {
-      const accessed = runPhase(ctx, 'access', environment)
-      if (accessed !== undefined) await accessed
-    }
-    if (ctx.answer === null && !exchange.cancelled) await proxy(ctx, tools)
-    if (!exchange.cancelled) {
-      const sent = sendAnswer(ctx, tools)
-      if (sent !== undefined) await sent
+    for (let stage = from; stage < STAGES.length; stage++) {
+      const { when, run } = STAGES[stage]!
+      if ((ctx.answer === null) !== (when === 'unanswered')) continue
+      const pending = run(ctx, tools)
+      if (pending === undefined) continue
+      pending.then(
+        () => live(ctx, tools, stage + 1),
+        (error: unknown) => {
+          failUnexpectedly(ctx, error, tools.environment)
+          log(ctx, tools)
+        },
+      )
+      return
     }
   } catch (error) {
-    failUnexpectedly(ctx, error, environment)
+    failUnexpectedly(ctx, error, tools.environment)
+  }
+  log(ctx, tools)
+}
+
+function proxyUnlessGone(ctx: RequestContext, tools: RequestTools): void | Pending {
+  if (!ctx.exchange.cancelled) return proxy(ctx, tools)
+}
+
+function sendUnlessGone(ctx: RequestContext, tools: RequestTools): void | Pending {
+  if (!ctx.exchange.cancelled) return sendAnswer(ctx, tools)
+}
+
+/** The last stage: nothing that goes wrong in it is anybody's concern but the operator's. */
+function log(ctx: RequestContext, tools: RequestTools): void {
+  const { environment, onDone } = tools
+  const failed = (error: unknown) => {
+    environment.log.error({ err: error, request_id: ctx.id }, 'the log of a request failed')
+  }
+  const over = () => {
+    ctx.snapshot.leave()
+    tools.onOver()
   }
   try {
     const logged = runPhase(ctx, 'log', environment)
-    if (logged !== undefined) await logged
-    tools.onDone(ctx)
+    if (logged !== undefined) {
+      void logged
+        .then(() => onDone(ctx))
+        .catch(failed)
+        .finally(over)
+      return
+    }
+    onDone(ctx)
   } catch (error) {
-    environment.log.error({ err: error, request_id: ctx.id }, 'the log of a request failed')
-  } finally {
-    snapshot.leave()
-    tools.onOver()
+    failed(error)
   }
+  over()
 }
 
 function wantsTrace(ctx: RequestContext, environment: Environment): boolean {

@@ -1,19 +1,22 @@
-import { getHeader, setHeader } from '@sallyport/sdk'
+import { getHeader } from '@sallyport/sdk'
 import type { TargetAddress } from './balancer/balancer.ts'
 import type { ServiceUpstream } from './balancer/upstreams.ts'
 import type { Service } from './config/entities.ts'
-import type { RequestContext } from './context.ts'
+import type { RequestContext, Try } from './context.ts'
 import { type ErrorCode, UPSTREAM_FAILURES } from './errors.ts'
-import { UpstreamFailure, type UpstreamRequest, type UpstreamSender } from './exchange.ts'
 import {
-  toClientHeaders,
-  toForwardedRequestHeaders,
-  toUpstreamHeaders,
-} from './forwarded-headers.ts'
+  type AnswerReceiver,
+  type UpstreamAnswer,
+  UpstreamFailure,
+  type UpstreamSender,
+} from './exchange.ts'
+import { toClientHeaders } from './forwarded-headers.ts'
 import type { HeaderNames } from './header-names.ts'
 import type { Environment } from './environment.ts'
 import type { MatchedRoute } from './matched-route.ts'
 import { runPhase } from './run-phase.ts'
+import { toUpstreamRequest } from './upstream-request.ts'
+import { Waiting } from './waiting.ts'
 
 /** Methods that may be sent a second time although the first may have arrived (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
@@ -29,89 +32,154 @@ export interface ProxyTools {
  * at another target where that is safe: `service.retries` more times. Every way out sets an answer,
  * unless the client has gone.
  */
-export async function proxy(ctx: RequestContext, tools: ProxyTools): Promise<void> {
+export function proxy(ctx: RequestContext, tools: ProxyTools): void | Waiting {
   const { matched } = ctx
   const service = matched?.service ?? null
-  if (matched === null || service === null)
+  if (matched === null || service === null) {
     return ctx.fail('NO_SERVICE', 'the route has no service')
+  }
   if (!service.enabled) return ctx.fail('SERVICE_DISABLED', `service ${service.id} is disabled`)
-
-  const upstream = ctx.snapshot.upstreams.of(service)
-  const tried: TargetAddress[] = []
-  const asAccessLeftIt = {
-    headers: ctx.serviceHeaders,
-    host: ctx.serviceHost,
-    operations: ctx.pendingOperations.length,
-    status: ctx.pendingStatus,
-  }
-  let last: { code: ErrorCode; detail: string } | null = null
-  for (let tryNumber = 1; tryNumber <= service.retries + 1; tryNumber++) {
-    const address = upstream.balancer.pick(tried)
-    if (address === null) break
-    tried.push(address)
-    ctx.target = { hostname: address.hostname, port: address.port, tryNumber }
-    ctx.serviceHeaders = asAccessLeftIt.headers?.slice() ?? null
-    ctx.serviceHost = asAccessLeftIt.host
-    ctx.pendingOperations.length = asAccessLeftIt.operations
-    ctx.pendingStatus = asAccessLeftIt.status
-    const filtered = runPhase(ctx, 'beforeProxy', tools.environment)
-    if (filtered !== undefined) await filtered
-    if (ctx.answer !== null || ctx.exchange.cancelled) return
-
-    const failure = await sendOnce(
-      ctx,
-      toUpstreamRequest(ctx, matched, { service, upstream, tools }),
-      tools,
-    )
-    if (failure === null || ctx.exchange.cancelled) return
-    const { code, retry } = UPSTREAM_FAILURES[failure.kind]
-    last = { code, detail: `${address.hostname}:${address.port}: ${failure.message}` }
-    if (!retry || !mayTryAgain(ctx, failure)) break
-  }
-  if (last === null) ctx.fail('NO_TARGET', `no target of ${service.host} is left`)
-  else ctx.fail(last.code, last.detail)
+  const proxying = new Proxying(ctx, tools, matched, service)
+  proxying.tryNext()
+  return proxying
 }
 
-/** Null when there is an answer; the failure otherwise. */
-async function sendOnce(
-  ctx: RequestContext,
-  request: UpstreamRequest,
-  { sender, environment }: ProxyTools,
-): Promise<UpstreamFailure | null> {
-  const target = ctx.target!
-  const startedAtMs = performance.now()
-  const attempt = { target, startedAtMs, endedAtMs: startedAtMs, failure: null as string | null }
-  ctx.tries.push(attempt)
-  ctx.trace?.onTryStart(target)
-  try {
-    ctx.sending = sender.send(request)
-    const { status, headers, body, tunnel } = await ctx.sending.answer
-    ctx.serviceStatus = status
-    ctx.serviceHeadersReceived = headers
-    // Without a body the length tells how long it would be; with one it is written anew.
-    const keepsLength = ctx.exchange.method === 'HEAD' || status === 304
-    const forClient = toClientHeaders(headers, keepsLength)
-    if (tunnel !== null) {
-      const protocol = getHeader(headers, 'upgrade')
-      if (protocol !== null) forClient.push('Upgrade', protocol)
-      ctx.upstreamTunnel = tunnel
+/** The tries of one request, and what is to be waited for. */
+class Proxying extends Waiting implements AnswerReceiver {
+  readonly #ctx: RequestContext
+  readonly #tools: ProxyTools
+  readonly #matched: MatchedRoute
+  readonly #service: Service
+  readonly #upstream: ServiceUpstream
+  readonly #tried: TargetAddress[] = []
+  /** As `access` left the request: what each try begins with. */
+  readonly #headers: readonly string[] | null
+  readonly #host: string | null
+  readonly #operations: number
+  readonly #status: number | null
+  #attempt: Try | null = null
+
+  constructor(ctx: RequestContext, tools: ProxyTools, matched: MatchedRoute, service: Service) {
+    super()
+    this.#ctx = ctx
+    this.#tools = tools
+    this.#matched = matched
+    this.#service = service
+    this.#upstream = ctx.snapshot.upstreams.of(service)
+    this.#headers = ctx.serviceHeaders
+    this.#host = ctx.serviceHost
+    this.#operations = ctx.pendingOperations.length
+    this.#status = ctx.pendingStatus
+  }
+
+  /** At the next target, as long as there is one. */
+  tryNext(last: { code: ErrorCode; detail: string } | null = null): void {
+    try {
+      const ctx = this.#ctx
+      const address =
+        this.#tried.length > this.#service.retries
+          ? null
+          : this.#upstream.balancer.pick(this.#tried)
+      if (address === null) {
+        if (last === null) ctx.fail('NO_TARGET', `no target of ${this.#service.host} is left`)
+        else ctx.fail(last.code, last.detail)
+        this.settle()
+        return
+      }
+      this.#tried.push(address)
+      const { hostname, port } = address
+      ctx.target = { hostname, port, tryNumber: this.#tried.length }
+      ctx.serviceHeaders = this.#headers === null ? null : this.#headers.slice()
+      ctx.serviceHost = this.#host
+      ctx.pendingOperations.length = this.#operations
+      ctx.pendingStatus = this.#status
+      const filtered = runPhase(ctx, 'beforeProxy', this.#tools.environment)
+      if (filtered === undefined) this.#send()
+      else filtered.then(() => this.#send()).catch((error: unknown) => this.fail(error))
+    } catch (error) {
+      this.fail(error)
     }
-    const bodyOrNone = tunnel === null ? body : null
-    ctx.setAnswer({ source: 'service', status, headers: forClient, body: bodyOrNone })
-    return null
-  } catch (error) {
-    if (error instanceof UpstreamFailure) {
-      attempt.failure = `${error.kind}: ${error.message}`
-      return error
+  }
+
+  onInformation(status: number, headers: readonly string[]): void {
+    this.#ctx.exchange.sendInformation(status, toClientHeaders(headers))
+  }
+
+  onAnswer({ status, headers, body, tunnel }: UpstreamAnswer): void {
+    try {
+      const ctx = this.#ctx
+      this.#endTry(null)
+      ctx.serviceStatus = status
+      ctx.serviceHeadersReceived = headers
+      // Without a body the length tells how long it would be; with one it is written anew.
+      const keepsLength = ctx.exchange.method === 'HEAD' || status === 304
+      const forClient = toClientHeaders(headers, keepsLength)
+      if (tunnel !== null) {
+        const protocol = getHeader(headers, 'upgrade')
+        if (protocol !== null) forClient.push('Upgrade', protocol)
+        ctx.upstreamTunnel = tunnel
+      }
+      const bodyOrNone = tunnel === null ? body : null
+      ctx.setAnswer({ source: 'service', status, headers: forClient, body: bodyOrNone })
+    } catch (error) {
+      this.fail(error)
+      return
     }
-    // No target would do better: the request itself cannot be sent, which is our fault.
-    attempt.failure = error instanceof Error ? error.message : String(error)
-    environment.log.error({ err: error, request_id: ctx.id }, 'a request cannot be sent upstream')
-    ctx.fail('INTERNAL', attempt.failure)
-    return null
-  } finally {
-    attempt.endedAtMs = ctx.upstreamHeadAtMs = performance.now()
-    ctx.trace?.onTryEnd(target, attempt.failure)
+    this.settle()
+  }
+
+  onFailure(error: Error): void {
+    const ctx = this.#ctx
+    if (!(error instanceof UpstreamFailure)) {
+      // No target would do better: the request itself cannot be sent, which is our fault.
+      this.#endTry(error.message)
+      const { log } = this.#tools.environment
+      log.error({ err: error, request_id: ctx.id }, 'a request cannot be sent upstream')
+      ctx.fail('INTERNAL', error.message)
+      this.settle()
+      return
+    }
+    this.#endTry(`${error.kind}: ${error.message}`)
+    if (ctx.exchange.cancelled) {
+      this.settle()
+      return
+    }
+    const { code, retry } = UPSTREAM_FAILURES[error.kind]
+    const { hostname, port } = ctx.target!
+    const detail = `${hostname}:${port}: ${error.message}`
+    if (retry && mayTryAgain(ctx, error)) this.tryNext({ code, detail })
+    else {
+      ctx.fail(code, detail)
+      this.settle()
+    }
+  }
+
+  #send(): void {
+    const ctx = this.#ctx
+    if (ctx.answer !== null || ctx.exchange.cancelled) {
+      this.settle()
+      return
+    }
+    const { sender, environment, headerNames } = this.#tools
+    const request = toUpstreamRequest(ctx, this.#matched, {
+      service: this.#service,
+      upstream: this.#upstream,
+      isTrusted: environment.isTrustedAddress,
+      requestIdName: headerNames.requestId,
+    })
+    const startedAtMs = performance.now()
+    const target = ctx.target!
+    this.#attempt = { target, startedAtMs, endedAtMs: startedAtMs, failure: null }
+    ctx.tries.push(this.#attempt)
+    ctx.trace?.onTryStart(target)
+    ctx.sending = sender.send(request, this)
+  }
+
+  #endTry(failure: string | null): void {
+    const attempt = this.#attempt!
+    attempt.failure = failure
+    attempt.endedAtMs = this.#ctx.upstreamHeadAtMs = performance.now()
+    this.#ctx.trace?.onTryEnd(attempt.target, failure)
   }
 }
 
@@ -119,70 +187,4 @@ async function sendOnce(
 function mayTryAgain(ctx: RequestContext, failure: UpstreamFailure): boolean {
   if (ctx.exchange.body?.started === true) return false
   return !failure.sent || IDEMPOTENT.has(ctx.exchange.method)
-}
-
-function toUpstreamRequest(
-  ctx: RequestContext,
-  matched: MatchedRoute,
-  use: { service: Service; upstream: ServiceUpstream; tools: ProxyTools },
-): UpstreamRequest {
-  const { service, upstream, tools } = use
-  const { exchange } = ctx
-  const target = ctx.target!
-  const headers = toUpstreamHeaders(
-    ctx.serviceHeaders ?? toForwardedRequestHeaders(exchange.headers),
-    {
-      exchange,
-      isTrusted: tools.environment.isTrustedAddress,
-      path: ctx.rawPath + ctx.query,
-      prefix: matched.prefix,
-    },
-  )
-  // A body filter works on the plain bytes; nobody here would unpack them for it.
-  if (ctx.chain.filtersBody) setHeader(headers, 'Accept-Encoding', 'identity')
-  // Set, not added: a client cannot make up the id under which it is found in logs.
-  setHeader(headers, tools.headerNames.requestId, ctx.id)
-  headers.push('Host', ctx.serviceHost ?? upstreamHost(matched, upstream, use.service, target))
-  const scheme = service.protocol === 'https' ? 'https' : 'http'
-  return {
-    target: {
-      scheme,
-      hostname: target.hostname,
-      port: target.port,
-      tlsName: scheme === 'https' ? target.hostname : null,
-    },
-    method: exchange.method,
-    path: matched.upstreamPath + (ctx.serviceQuery ?? ctx.query),
-    headers,
-    body: exchange.body,
-    upgrade: toOfferedUpgrade(exchange.upgrade),
-    timeouts: {
-      connectMs: service.connect_timeout,
-      writeMs: service.write_timeout,
-      readMs: service.read_timeout,
-    },
-    onInformation: (status, list) => exchange.sendInformation(status, toClientHeaders(list)),
-  }
-}
-
-/**
- * Only WebSocket: whoever can talk the upstream into another protocol (h2c above all) has a tunnel in
- * which requests pass that no plugin sees.
- */
-function toOfferedUpgrade(upgrade: string | null): string | null {
-  return upgrade !== null && upgrade.toLowerCase() === 'websocket' ? 'websocket' : null
-}
-
-/** The client's own Host when the route preserves it, else the upstream's, else the target's. */
-function upstreamHost(
-  matched: MatchedRoute,
-  upstream: ServiceUpstream,
-  service: Service,
-  target: { hostname: string; port: number },
-): string {
-  if (matched.upstreamHost !== null) return matched.upstreamHost
-  if (upstream.hostHeader !== null) return upstream.hostHeader
-  const hostname = target.hostname.includes(':') ? `[${target.hostname}]` : target.hostname
-  const usualPort = service.protocol === 'https' ? 443 : 80
-  return target.port === usualPort ? hostname : `${hostname}:${target.port}`
 }

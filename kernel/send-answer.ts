@@ -8,6 +8,7 @@ import { addVia } from './forwarded-headers.ts'
 import type { ProxyTools } from './proxy.ts'
 import { runPhase } from './run-phase.ts'
 import { runTunnel } from './tunnel.ts'
+import type { Pending } from './waiting.ts'
 
 /** Statuses that never have a body (RFC 9110, 6.4.1). */
 const BODILESS = new Set([204, 205, 304])
@@ -21,7 +22,7 @@ const DEBUG_HEADER = 'X-Sallyport-Trace'
  * had to be waited for. Throws or rejects with `FilterFailure` when a body filter failed, after which
  * the answer must be aborted.
  */
-export function sendAnswer(ctx: RequestContext, tools: ProxyTools): void | Promise<void> {
+export function sendAnswer(ctx: RequestContext, tools: ProxyTools): void | Pending {
   return ctx.chain.buffersAnswer ? respond(ctx, tools) : filterAndSend(ctx, tools)
 }
 
@@ -33,12 +34,12 @@ async function respond(ctx: RequestContext, tools: ProxyTools): Promise<void> {
   await filterAndSend(ctx, tools)
 }
 
-function filterAndSend(ctx: RequestContext, tools: ProxyTools): void | Promise<void> {
+function filterAndSend(ctx: RequestContext, tools: ProxyTools): void | Pending {
   const filtered = runPhase(ctx, 'headerFilter', tools.environment)
-  return filtered === undefined ? send(ctx, tools) : filtered.then(() => send(ctx, tools))
+  return filtered === undefined ? send(ctx, tools) : filtered.then(async () => send(ctx, tools))
 }
 
-function send(ctx: RequestContext, tools: ProxyTools): void | Promise<void> {
+function send(ctx: RequestContext, tools: ProxyTools): void | Pending {
   const { exchange } = ctx
   if (exchange.cancelled) return ctx.discardBody('client-aborted')
   if (ctx.upstreamTunnel !== null) {

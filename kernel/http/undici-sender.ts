@@ -2,6 +2,7 @@ import { Pool } from 'undici'
 import type { Dispatcher } from 'undici'
 import { findHeader, type HeaderList } from '@sallyport/sdk'
 import {
+  type AnswerReceiver,
   type SendTarget,
   type Sending,
   UpstreamFailure,
@@ -40,19 +41,23 @@ class UndiciSender implements UpstreamSender {
     this.#limits = limits
   }
 
-  send(request: UpstreamRequest): Sending {
+  send(request: UpstreamRequest, receiver: AnswerReceiver): Sending {
     if (request.body?.started === true) {
       throw new Error('a request body that began to flow cannot be sent again')
     }
     const target = this.#poolOf(request.target, request.timeouts.connectMs)
     target.usedAt = ++this.#uses
     target.inFlight++
-    const sending = new UndiciSending(request, this.#limits, target.onOver)
+    const { onOver } = target
+    const sending = new UndiciSending(request, { receiver, limits: this.#limits, onOver })
     if (this.#closed) {
-      sending.onResponseError(null, new UpstreamFailure('closed', 'the sender is closed', false))
+      const failure = new UpstreamFailure('closed', 'the sender is closed', false)
+      process.nextTick(() => sending.onResponseError(null, failure))
       return sending
     }
-    target.pool.dispatch(this.#toDispatch(request, sending, target), sending)
+    const dispatch = this.#toDispatch(request, sending, target)
+    // undici tells at once what it refuses to send.
+    process.nextTick(() => target.pool.dispatch(dispatch, sending))
     return sending
   }
 

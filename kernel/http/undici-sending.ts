@@ -1,11 +1,11 @@
 import type { HeaderList, ReadonlyHeaderList } from '@sallyport/sdk'
 import type { Dispatcher } from 'undici'
 import {
+  type AnswerReceiver,
   type BodySink,
   type BodySource,
   type CancelReason,
   type Sending,
-  type UpstreamAnswer,
   UpstreamFailure,
   type UpstreamRequest,
 } from '../exchange.ts'
@@ -15,12 +15,18 @@ import { type Progress, toUpstreamFailure } from './upstream-failures.ts'
 
 type Controller = Dispatcher.DispatchController
 
+export interface UndiciSendingOptions {
+  readonly receiver: AnswerReceiver
+  readonly limits: HttpLimits
+  /** Called once, when nothing of it is under way any more. */
+  readonly onOver: () => void
+}
+
 /**
  * One request on its way through undici: its handler, the `Sending` of the caller and the body of
- * the answer in one object, so that a request without a body costs one object and one promise.
+ * the answer in one object.
  */
 export class UndiciSending implements Sending, BodySource, Progress, Dispatcher.DispatchHandler {
-  readonly answer: Promise<UpstreamAnswer>
   length = -1
   started = false
   sent = false
@@ -31,8 +37,7 @@ export class UndiciSending implements Sending, BodySource, Progress, Dispatcher.
   readonly #request: UpstreamRequest
   readonly #limits: HttpLimits
   readonly #onOver: () => void
-  #resolve!: (answer: UpstreamAnswer) => void
-  #reject!: (failure: Error) => void
+  readonly #receiver: AnswerReceiver
   #controller: Controller | null = null
   /** Neither the caller nor undici is told anything any more. */
   #over = false
@@ -48,15 +53,11 @@ export class UndiciSending implements Sending, BodySource, Progress, Dispatcher.
   #failure: Error | null = null
   #headTimer: NodeJS.Timeout | null = null
 
-  /** `onOver` is called once, when nothing of it is under way any more. */
-  constructor(request: UpstreamRequest, limits: HttpLimits, onOver: () => void) {
+  constructor(request: UpstreamRequest, { receiver, limits, onOver }: UndiciSendingOptions) {
     this.#request = request
+    this.#receiver = receiver
     this.#limits = limits
     this.#onOver = onOver
-    this.answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
     const { body, timeouts } = request
     this.requestBody =
       body === null
@@ -68,13 +69,9 @@ export class UndiciSending implements Sending, BodySource, Progress, Dispatcher.
     if (this.#over) return
     const failure = new UpstreamFailure('closed', `cancelled: ${reason}`, this.sent)
     this.#finish()
-    if (!this.headArrived) {
-      // Who cancels need not be waiting for the answer.
-      this.answer.catch(() => {})
-      this.#reject(failure)
-    }
     // Without a controller there is no connection yet: `onRequestStart` sees that it is over.
     this.#controller?.abort(failure)
+    if (!this.headArrived) this.#receiver.onFailure(failure)
   }
 
   onRequestStart(controller: Controller): void {
@@ -100,7 +97,7 @@ export class UndiciSending implements Sending, BodySource, Progress, Dispatcher.
     const headers = toHeaderList(controller.rawHeaders)
     if (status < 200) {
       this.#headTimer?.refresh()
-      this.#request.onInformation(status, headers)
+      this.#receiver.onInformation(status, headers)
       return
     }
     this.#stopHeadTimer()
@@ -112,7 +109,7 @@ export class UndiciSending implements Sending, BodySource, Progress, Dispatcher.
     }
     this.headArrived = true
     this.length = toBodyLength(this.#request.method, status, headers)
-    this.#resolve({ status, headers, body: this, tunnel: null })
+    this.#receiver.onAnswer({ status, headers, body: this, tunnel: null })
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
@@ -143,7 +140,7 @@ export class UndiciSending implements Sending, BodySource, Progress, Dispatcher.
     const failure = toUpstreamFailure(error, this)
     if (!this.headArrived) {
       this.#finish()
-      this.#reject(failure)
+      this.#receiver.onFailure(failure)
       return
     }
     this.#failure = failure

@@ -67,7 +67,7 @@ export class HttpFixture {
         }
         const relay = new Relay(exchange)
         fixture.relays.push(relay)
-        void relay.run(route)
+        relay.run(route)
       },
       onRefused: (refusal) => fixture.refusals.push(refusal),
     })

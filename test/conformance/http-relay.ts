@@ -1,5 +1,6 @@
 import type { HeaderList, ReadonlyHeaderList } from '@sallyport/sdk'
 import type {
+  AnswerReceiver,
   BodySink,
   BodySource,
   CancelReason,
@@ -8,6 +9,7 @@ import type {
   SendTarget,
   SendTimeouts,
   Sending,
+  UpstreamAnswer,
   UpstreamSender,
 } from '../../kernel/exchange.ts'
 import { UpstreamFailure } from '../../kernel/exchange.ts'
@@ -37,6 +39,8 @@ const STATUS_OF: Record<UpstreamFailure['kind'], number> = {
   tls: 502,
   'write-timeout': 504,
   'read-timeout': 504,
+  'total-timeout': 504,
+  queue: 503,
   closed: 502,
   'bad-answer': 502,
   'request-body': 400,
@@ -46,7 +50,7 @@ const STATUS_OF: Record<UpstreamFailure['kind'], number> = {
  * The smallest gateway that uses both ports as they are meant: no routing, no plugins. A failed try
  * is answered with the failure's kind and whether it was sent as headers.
  */
-export class Relay implements ExchangeObserver, BodySink {
+export class Relay implements ExchangeObserver, AnswerReceiver, BodySink {
   readonly exchange: Exchange
   readonly events: string[] = []
   failure: Error | null = null
@@ -58,9 +62,9 @@ export class Relay implements ExchangeObserver, BodySink {
     exchange.observer = this
   }
 
-  async run(route: RelayRoute): Promise<void> {
+  run(route: RelayRoute): void {
     const { exchange } = this
-    this.#sending = route.sender.send({
+    const request = {
       target: route.target,
       method: exchange.method,
       path: exchange.target,
@@ -68,17 +72,19 @@ export class Relay implements ExchangeObserver, BodySink {
       body: exchange.body,
       upgrade: null,
       timeouts: route.timeouts,
-      onInformation: (status, headers) => exchange.sendInformation(status, headers),
-    })
-    try {
-      const answer = await this.#sending.answer
-      const headers = withoutHopByHop(answer.headers, 'content-length')
-      exchange.sendHead({ status: answer.status, headers, bodyLength: answer.body.length })
-      this.#answerBody = answer.body
-      answer.body.start(this)
-    } catch (error) {
-      this.#fail(error as Error)
     }
+    this.#sending = route.sender.send(request, this)
+  }
+
+  onInformation(status: number, headers: ReadonlyHeaderList): void {
+    this.exchange.sendInformation(status, headers)
+  }
+
+  onAnswer({ status, headers, body }: UpstreamAnswer): void {
+    const forClient = withoutHopByHop(headers, 'content-length')
+    this.exchange.sendHead({ status, headers: forClient, bodyLength: body.length })
+    this.#answerBody = body
+    body.start(this)
   }
 
   onData(chunk: Uint8Array): boolean {
@@ -108,7 +114,7 @@ export class Relay implements ExchangeObserver, BodySink {
     this.events.push('finish')
   }
 
-  #fail(error: Error): void {
+  onFailure(error: Error): void {
     this.failure = error
     if (this.exchange.cancelled) return
     const body = Buffer.from(error.message)

@@ -3,7 +3,7 @@ import type { ReadonlyHeaderList } from '@sallyport/sdk'
 import type { AnswerHead } from '../../exchange.ts'
 import type { AnswerFraming } from '../answer-headers.ts'
 import type { HeadWriter } from './head-writer.ts'
-import { badName, HEADER_KIND, toHeaderName } from './header-name.ts'
+import { badName, HEADER_KIND, toHeaderName } from '../../header-name.ts'
 
 /** The one answer that names the protocols it wants (RFC 9110, 15.5.22). */
 const UPGRADE_REQUIRED = 426

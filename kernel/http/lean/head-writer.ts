@@ -1,4 +1,4 @@
-import { badName, type HeaderName, toHeaderName } from './header-name.ts'
+import { badName, type HeaderName, toHeaderName } from '../../header-name.ts'
 
 /** Where heads are written: memory that others write to before and after. */
 export interface HeadMemory {

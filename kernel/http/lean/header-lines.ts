@@ -1,6 +1,6 @@
 import type { HeaderList } from '@sallyport/sdk'
 import type { HttpLimits } from '../limits.ts'
-import { HEADER_KIND, toHeaderName } from './header-name.ts'
+import { HEADER_KIND, toHeaderName } from '../../header-name.ts'
 
 /**
  * Reads the header lines of a head, from the one at `from` to the empty line that ends the text.

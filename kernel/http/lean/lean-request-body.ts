@@ -2,7 +2,7 @@ import type { HeaderList } from '@sallyport/sdk'
 import type { BodySink, BodySource, CancelReason } from '../../exchange.ts'
 import { RequestBodyError } from '../request-body-error.ts'
 import { ChunkedDecoder } from './chunked-decoder.ts'
-import { HEADER_KIND, toHeaderName } from './header-name.ts'
+import { HEADER_KIND, toHeaderName } from '../../header-name.ts'
 import type { InputBuffer } from './input-buffer.ts'
 import type { HttpLimits } from '../limits.ts'
 

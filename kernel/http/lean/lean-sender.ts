@@ -1,4 +1,10 @@
-import type { SendTarget, Sending, UpstreamRequest, UpstreamSender } from '../../exchange.ts'
+import type {
+  AnswerReceiver,
+  SendTarget,
+  Sending,
+  UpstreamRequest,
+  UpstreamSender,
+} from '../../exchange.ts'
 import { UpstreamFailure } from '../../exchange.ts'
 import type { HttpLimits } from '../limits.ts'
 import { LeanSending } from './lean-sending.ts'
@@ -39,15 +45,11 @@ export class LeanSender implements UpstreamSender {
     }
   }
 
-  /**
-   * `answer` rejects with a `TypeError` when the request cannot be sent because of what it is: a
-   * broken path or header.
-   */
-  send(request: UpstreamRequest): Sending {
+  send(request: UpstreamRequest, receiver: AnswerReceiver): Sending {
     if (request.body?.started === true) {
       throw new Error('a request body that began to flow cannot be sent again')
     }
-    const sending = new LeanSending(request, this.#tools.limits.answerBacklogBytesMax)
+    const sending = new LeanSending(request, receiver, this.#tools.limits.answerBacklogBytesMax)
     try {
       sending.writeHead(this.#tools.turn)
     } catch (error) {

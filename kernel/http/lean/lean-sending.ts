@@ -1,5 +1,6 @@
 import type { HeaderList, ReadonlyHeaderList } from '@sallyport/sdk'
 import {
+  type AnswerReceiver,
   type BodySink,
   type BodySource,
   type CancelReason,
@@ -21,14 +22,13 @@ export interface WaitingPlace {
 }
 
 /**
- * One request on its way: what its sender holds, its answer and the body of that in one object, so
- * that a request costs one object and one promise.
+ * One request on its way: what its sender holds, its answer and the body of that in one object.
  */
 export class LeanSending implements Sending, UpstreamAnswer, BodySource {
   readonly request: UpstreamRequest
+  readonly receiver: AnswerReceiver
   /** The head of the request as bytes: good until the end of the turn, unless it was kept. */
   head: Buffer = NO_BYTES
-  readonly answer: Promise<UpstreamAnswer>
   /** While it is being sent and answered; null before and afterwards. */
   connection: UpstreamConnection | null = null
   /** While it waits for a connection. */
@@ -43,8 +43,6 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
   length = -1
   started = false
 
-  #resolve!: (answer: UpstreamAnswer) => void
-  #reject!: (failure: Error) => void
   /** Nobody is told anything any more. */
   #over = false
   #sink: BodySink | null = null
@@ -59,13 +57,10 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
   #trailers: ReadonlyHeaderList | null = null
   #failure: Error | null = null
 
-  constructor(request: UpstreamRequest, backlogBytesMax: number) {
+  constructor(request: UpstreamRequest, receiver: AnswerReceiver, backlogBytesMax: number) {
     this.request = request
+    this.receiver = receiver
     this.#backlogBytesMax = backlogBytesMax
-    this.answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
   }
 
   /** Throws a `TypeError` on what would not be one request. */
@@ -91,15 +86,12 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
     connection?.close()
     this.tunnel?.abort()
     if (this.status !== 0) return
-    // Who cancels need not be waiting for the answer.
-    this.answer.catch(ignore)
-    this.#reject(new UpstreamFailure('closed', `cancelled: ${reason}`, this.sent))
+    this.receiver.onFailure(new UpstreamFailure('closed', `cancelled: ${reason}`, this.sent))
   }
 
-  /** It is not sent at all. */
+  /** It is not sent at all; who sends it is told later. */
   refuse(error: Error): this {
-    this.#finish()
-    this.#reject(error)
+    process.nextTick(refuse, this, error)
     return this
   }
 
@@ -108,7 +100,7 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
     this.headers = head.headers
     this.length = head.bodyLength < 0 ? -1 : head.bodyLength
     this.tunnel = tunnel
-    this.#resolve(this)
+    this.receiver.onAnswer(this)
   }
 
   onPiece(piece: Buffer): void {
@@ -135,7 +127,7 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
     if (this.#over) return
     if (this.status === 0) {
       this.#finish()
-      this.#reject(failure)
+      this.receiver.onFailure(failure)
       return
     }
     this.#failure = failure
@@ -193,4 +185,6 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
 const NO_HEADERS: HeaderList = []
 const NO_BYTES = Buffer.alloc(0)
 
-function ignore(): void {}
+function refuse(sending: LeanSending, error: Error): void {
+  sending.onFailure(error)
+}

@@ -2,7 +2,7 @@ import type { HeaderList } from '@sallyport/sdk'
 import type { HttpLimits } from '../limits.ts'
 import { isSoundHead } from './head-end.ts'
 import { FramingFacts, HeaderProblem, parseHeaderLines } from './header-lines.ts'
-import { isToken } from './header-name.ts'
+import { isToken } from '../../header-name.ts'
 import { Refused, REQUEST_REFUSALS as REFUSALS } from './request-refusals.ts'
 
 /** The head of a request that may become an exchange. */

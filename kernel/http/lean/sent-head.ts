@@ -1,6 +1,6 @@
 import type { UpstreamRequest } from '../../exchange.ts'
 import type { HeadWriter } from './head-writer.ts'
-import { badName, HEADER_KIND, isToken, toHeaderName } from './header-name.ts'
+import { badName, HEADER_KIND, isToken, toHeaderName } from '../../header-name.ts'
 import type { Turn } from './turn.ts'
 
 /**

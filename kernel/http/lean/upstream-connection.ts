@@ -156,7 +156,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   }
 
   onInformation(head: ReceivedHead): void {
-    this.#sending!.request.onInformation(head.status, head.headers)
+    this.#sending!.receiver.onInformation(head.status, head.headers)
   }
 
   onAnswerHead(head: ReceivedHead): void {

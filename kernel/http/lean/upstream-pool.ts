@@ -119,7 +119,7 @@ export class UpstreamPool implements ConnectionOwner, WaitingPlace {
     const { queuedRequestsMax, upstreamQueueMs } = this.limits
     if (this.#waiting.size >= queuedRequestsMax) {
       const message = `${queuedRequestsMax} requests already wait for a connection`
-      sending.onFailure(new UpstreamFailure('connect-timeout', message, false))
+      sending.refuse(new UpstreamFailure('queue', message, false))
       return
     }
     sending.keepHead()
@@ -127,7 +127,7 @@ export class UpstreamPool implements ConnectionOwner, WaitingPlace {
     sending.waitingPlace = this
     sending.waitingTimer = new TimerEntry(() => {
       const message = `no connection was free for ${upstreamQueueMs} ms`
-      this.#failWaiting(sending, new UpstreamFailure('connect-timeout', message, false))
+      this.#failWaiting(sending, new UpstreamFailure('queue', message, false))
     })
     this.wheel.arm(sending.waitingTimer, upstreamQueueMs)
   }

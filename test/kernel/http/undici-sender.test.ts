@@ -9,6 +9,7 @@ import { createHttpLimits, type HttpLimits } from '../../../kernel/http/limits.t
 import { createUndiciSender } from '../../../kernel/http/undici-sender.ts'
 import { OK } from '../../conformance/http-fixture.ts'
 import { RawUpstream } from '../../conformance/raw-http.ts'
+import { send } from '../../support/send.ts'
 
 const upstreams: RawUpstream[] = []
 const senders: UpstreamSender[] = []
@@ -36,7 +37,6 @@ async function start(changes: Partial<HttpLimits> = {}) {
     body: null,
     upgrade: null,
     timeouts: { connectMs: 5_000, writeMs: 5_000, readMs: 5_000 },
-    onInformation: () => {},
     ...change,
   })
   return { upstream, sender, request }
@@ -50,7 +50,7 @@ const failureOf = (answer: Promise<unknown>): Promise<UpstreamFailure> =>
 
 test('a sender tells nothing of a body before it is started, and then all of it', async () => {
   const { upstream, sender, request } = await start()
-  const sending = sender.send(request())
+  const sending = send(sender, request())
   const peer = await upstream.peer()
   await peer.has('\r\n\r\n')
   peer.send(OK)
@@ -72,7 +72,7 @@ test('a sender tells nothing of a body before it is started, and then all of it'
 
 test('a sender that is cancelled before the answer rejects it and frees the connection', async () => {
   const { upstream, sender, request } = await start()
-  const sending = sender.send(request())
+  const sending = send(sender, request())
   const peer = await upstream.peer()
   await peer.has('\r\n\r\n')
   sending.cancel('timeout')
@@ -84,10 +84,10 @@ test('a sender that is cancelled before the answer rejects it and frees the conn
 
 test('a sender that is cancelled before the connection is there sends nothing', async () => {
   const { upstream, sender, request } = await start()
-  const sending = sender.send(request())
+  const sending = send(sender, request())
   sending.cancel('client-aborted')
   expect((await failureOf(sending.answer)).sent).toBe(false)
-  const next = sender.send(request({ path: '/next' }))
+  const next = send(sender, request({ path: '/next' }))
   await expect.poll(() => upstream.peers.some((peer) => peer.received.includes('/next'))).toBe(true)
   for (const peer of upstream.peers) {
     expect(peer.received).not.toMatch(/^GET \/ /)
@@ -98,13 +98,13 @@ test('a sender that is cancelled before the connection is there sends nothing', 
 
 test('a sender that is closed fails what is under way and what comes later', async () => {
   const { upstream, sender, request } = await start()
-  const sending = sender.send(request())
+  const sending = send(sender, request())
   await (await upstream.peer()).has('\r\n\r\n')
   const failed = failureOf(sending.answer)
   await sender.close()
   expect((await failed).kind).toBe('closed')
   await upstream.peers[0]!.over()
-  const late = await failureOf(sender.send(request()).answer)
+  const late = await failureOf(send(sender, request()).answer)
   expect(late.kind).toBe('closed')
   expect(late.sent).toBe(false)
 })
@@ -112,7 +112,7 @@ test('a sender that is closed fails what is under way and what comes later', asy
 test('a request that is no request is an error of its maker, not of the upstream', async () => {
   const { sender, request } = await start()
   for (const change of [{ path: 'a' }, { headers: ['X-A', 'b\r\nc'] }, { headers: ['X A', 'b'] }]) {
-    const error = await failureOf(sender.send(request(change)).answer)
+    const error = await failureOf(send(sender, request(change)).answer)
     expect(error).toBeInstanceOf(TypeError)
     expect(error).not.toBeInstanceOf(UpstreamFailure)
     expect(error.message).toMatch(/^the request cannot be sent: /)
@@ -122,15 +122,15 @@ test('a request that is no request is an error of its maker, not of the upstream
 test('a body that began to flow is not sent a second time', async () => {
   const { sender, request } = await start()
   const body = { length: 1, started: true, start: () => {}, resume: () => {}, cancel: () => {} }
-  expect(() => sender.send(request({ body }))).toThrow(/cannot be sent again/)
+  expect(() => send(sender, request({ body }))).toThrow(/cannot be sent again/)
 })
 
 test('a sender drops the pool used longest ago and finishes what is under way on it', async () => {
   const { upstream, sender, request } = await start({ upstreamPoolsMax: 1 })
-  const first = sender.send(request())
+  const first = send(sender, request())
   const peer = await upstream.peer()
   await peer.has('\r\n\r\n')
-  const other = sender.send(
+  const other = send(sender, 
     request({ timeouts: { connectMs: 4_000, writeMs: 5_000, readMs: 5_000 } }),
   )
   const otherPeer = await upstream.peer(1)

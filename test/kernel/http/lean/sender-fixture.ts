@@ -1,11 +1,13 @@
 import { afterEach } from 'vitest'
 import {
+  type AnswerReceiver,
   type BodySink,
   type BodySource,
   type CancelReason,
   type Sending,
   type SendTarget,
   type Tunnel,
+  type UpstreamAnswer,
   UpstreamFailure,
   type UpstreamRequest,
 } from '../../../../kernel/exchange.ts'
@@ -15,13 +17,14 @@ import { createHttpLimits, type HttpLimits } from '../../../../kernel/http/limit
 import { RawUpstream } from '../../../conformance/raw-http.ts'
 
 /** What became of a request: as far as it got. */
-export class Outcome implements BodySink {
+export class Outcome implements AnswerReceiver, BodySink {
   sending!: Sending
   status = 0
   headers: readonly string[] = []
   body = ''
   trailers: readonly string[] | null = null
   readonly informations: number[] = []
+  readonly startsBody: boolean
   ended = false
   error: Error | null = null
   tunnel: Tunnel | null = null
@@ -34,7 +37,8 @@ export class Outcome implements BodySink {
   #settle!: (self: this) => void
   #onHead!: () => void
 
-  constructor() {
+  constructor(startsBody: boolean) {
+    this.startsBody = startsBody
     this.over = new Promise((resolve) => (this.#settle = resolve))
     this.headHere = new Promise((resolve) => (this.#onHead = resolve))
   }
@@ -55,18 +59,21 @@ export class Outcome implements BodySink {
     this.#settle(this)
   }
 
-  async follow(startsBody: boolean): Promise<void> {
-    try {
-      const answer = await this.sending.answer
-      this.status = answer.status
-      this.headers = answer.headers
-      this.source = answer.body
-      this.tunnel = answer.tunnel
-      this.#onHead()
-      if (startsBody && answer.tunnel === null) answer.body.start(this)
-    } catch (error) {
-      this.onError(error as Error)
-    }
+  onInformation(status: number): void {
+    this.informations.push(status)
+  }
+
+  onAnswer(answer: UpstreamAnswer): void {
+    this.status = answer.status
+    this.headers = answer.headers
+    this.source = answer.body
+    this.tunnel = answer.tunnel
+    this.#onHead()
+    if (this.startsBody && answer.tunnel === null) answer.body.start(this)
+  }
+
+  onFailure(error: Error): void {
+    this.onError(error)
   }
 
   /** `status`, or the kind of the failure and whether anything was sent. */
@@ -154,21 +161,14 @@ export function useSender(): (limits?: Partial<HttpLimits>) => Promise<SenderFix
     return {
       ...{ upstream, sender, target },
       send(changes = {}, startsBody = true) {
-        const outcome = new Outcome()
-        outcome.sending = sender.send({
-          ...{
-            target,
-            method: 'GET',
-            path: '/',
-            headers: ['Host', 'a'],
-            body: null,
-            upgrade: null,
-          },
+        const outcome = new Outcome(startsBody)
+        const request = {
+          ...{ target, method: 'GET', path: '/', headers: ['Host', 'a'], body: null },
+          upgrade: null,
           timeouts: { connectMs: 5_000, writeMs: 5_000, readMs: 5_000 },
-          onInformation: (status) => outcome.informations.push(status),
           ...changes,
-        })
-        void outcome.follow(startsBody)
+        }
+        outcome.sending = sender.send(request, outcome)
         return outcome
       },
       get pool() {

@@ -58,9 +58,9 @@ describe('the pool of a target', () => {
     const limits = { upstreamConnectionsMax: 1, queuedRequestsMax: 1, upstreamQueueMs: 50 }
     const fixture = await start(limits)
     const [, second, third] = [fixture.send(), fixture.send(), fixture.send()]
-    expect((await third.over).summary).toBe('connect-timeout false')
+    expect((await third.over).summary).toBe('queue false')
     expect(third.error!.message).toBe('1 requests already wait for a connection')
-    expect((await second.over).summary).toBe('connect-timeout false')
+    expect((await second.over).summary).toBe('queue false')
     expect(fixture.pool).toBe('1 0 0')
   })
 
