@@ -1,3 +1,4 @@
+import { charCodeAt } from '../../char-code-at.ts'
 import { badName, type HeaderName, toHeaderName } from '../../header-name.ts'
 
 /** Where heads are written: memory that others write to before and after. */
@@ -57,7 +58,7 @@ export class HeadWriter {
     const target = this.#bytes
     let at = this.end
     for (let i = 0; i < length; i++) {
-      const code = text.charCodeAt(i)
+      const code = charCodeAt(text, i)
       if (code < 32 ? code !== TAB : code > 126 && (code < 128 || code > 255)) throw badValue()
       target[at++] = code
     }

@@ -2,23 +2,26 @@ import type { Socket } from 'node:net'
 import type { CancelReason } from '../../exchange.ts'
 import type { HttpLimits } from '../limits.ts'
 import { type Refusal, toRefusalMessage } from '../refusal.ts'
+import type { SocketReader } from './accept-reading.ts'
 import { ClientSocket } from './client-socket.ts'
 import { LeanExchange } from './lean-exchange.ts'
 import type { LeanRequestBody } from './lean-request-body.ts'
 import { Phase, PhaseClock } from './phase-clock.ts'
 import type { RequestHead } from './request-head.ts'
+import { ReadMemory } from './read-memory.ts'
 import { RequestReader } from './request-reader.ts'
 import { Refused, REQUEST_REFUSALS as REFUSALS } from './request-refusals.ts'
 import { SocketTunnel } from './socket-tunnel.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 import type { Turn } from './turn.ts'
-import { noteBufferRead } from './buffer-collector.ts'
 
 /** What the connections of one listener share. */
 export interface LeanListenerState {
   readonly limits: HttpLimits
   readonly wheel: TimerWheel
   readonly turn: Turn
+  /** What connections read into that carry no large body. */
+  readonly readBuffer: Buffer
   draining: boolean
   onExchange(exchange: LeanExchange): void
   onRefused(refusal: Refusal, connection: LeanConnection): void
@@ -30,7 +33,7 @@ export interface LeanListenerState {
  * most the head of the next is read ahead, then reading stops: the client's window is what bounds
  * pipelining. One timer entry serves all the deadlines, since only one matters at a time.
  */
-export class LeanConnection extends ClientSocket {
+export class LeanConnection extends ClientSocket implements SocketReader {
   readonly state: LeanListenerState
 
   readonly #reader: RequestReader
@@ -46,13 +49,17 @@ export class LeanConnection extends ClientSocket {
   #closing = false
   #advancing = false
   #unsentBefore = 0
+  readonly #memory: ReadMemory
+  #bytesRead = 0
 
-  constructor(socket: Socket, state: LeanListenerState) {
+  /** `readsIntoMemory`: the socket calls `onRead` instead of giving chunks. */
+  constructor(socket: Socket, state: LeanListenerState, readsIntoMemory = false) {
     super(socket, state.turn)
     this.state = state
-    this.#reader = new RequestReader(state.limits)
+    this.#memory = new ReadMemory(state.readBuffer)
+    this.#reader = new RequestReader(state.limits, this.#memory)
     this.#clock = new PhaseClock(state.wheel, state.limits, () => this.#onDeadline())
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    if (!readsIntoMemory) socket.on('data', (chunk: Buffer) => this.#onData(chunk, chunk.length))
     socket.on('end', () => this.#onEnd())
     socket.on('drain', () => this.#onDrain())
     // What went wrong does not matter: `close` follows.
@@ -70,6 +77,15 @@ export class LeanConnection extends ClientSocket {
     return (
       this.#clock.phase <= Phase.idle && this.#current === null && this.#reader.input.length === 0
     )
+  }
+
+  nextMemory(): Buffer | undefined {
+    return this.#memory.next(this.#bytesRead, this.#body !== null || this.#tunnel !== null)
+  }
+
+  onRead(count: number, memory: Buffer): void {
+    this.#bytesRead = count
+    this.#onData(memory, count, true)
   }
 
   /** No exchange follows the current one. */
@@ -154,19 +170,24 @@ export class LeanConnection extends ClientSocket {
     this.#tunnel = tunnel
     this.#closing = true
     this.#clock.stop()
-    const { bytes, start, end } = this.#reader.input
+    const { input } = this.#reader
+    const { start, end } = input
+    const early = input.pieceOf(input.bytes, start, end)
     this.#reader.clear()
     this.unpause()
-    if (start < end) tunnel.receive(bytes.subarray(start, end))
+    if (start < end) tunnel.receive(early)
     return tunnel
   }
 
-  #onData(chunk: Buffer): void {
-    noteBufferRead(chunk.length)
-    if (this.#tunnel !== null) this.#tunnel.receive(chunk)
-    else if (this.#clock.phase < Phase.linger) {
-      this.#reader.input.push(chunk)
+  /** `lent`: the memory is used for the next read as well. */
+  #onData(memory: Buffer, count: number, lent = false): void {
+    const { input } = this.#reader
+    if (this.#tunnel !== null) {
+      this.#tunnel.receive(lent ? this.#memory.pieceOf(memory, 0, count) : memory)
+    } else if (this.#clock.phase < Phase.linger) {
+      input.push(memory, count, lent)
       this.#advance()
+      input.keep()
     }
   }
 

@@ -2,8 +2,10 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Listener, ListenerOptions } from '../../exchange.ts'
 import type { HttpLimits } from '../limits.ts'
 import { type Refusal, toRefusalMessage } from '../refusal.ts'
+import { acceptReading } from './accept-reading.ts'
 import { LeanConnection, type LeanListenerState } from './lean-connection.ts'
 import type { LeanExchange } from './lean-exchange.ts'
+import { SHARED_READ_BYTES } from './read-memory.ts'
 import { REQUEST_REFUSALS as REFUSALS } from './request-refusals.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import { Turn } from './turn.ts'
@@ -28,6 +30,7 @@ class LeanListener implements Listener, LeanListenerState {
   readonly limits: HttpLimits
   readonly wheel: TimerWheel
   readonly turn: Turn
+  readonly readBuffer = Buffer.allocUnsafeSlow(SHARED_READ_BYTES)
   draining = false
 
   readonly #options: LeanListenerOptions
@@ -35,6 +38,8 @@ class LeanListener implements Listener, LeanListenerState {
   readonly #connections = new Set<LeanConnection>()
   readonly #connectionsByAddress = new Map<string, number>()
   #closed: Promise<void> | null = null
+  /** Called when the last connection has gone, once it does not listen any more. */
+  #onLastClosed: (() => void) | null = null
 
   constructor(options: LeanListenerOptions) {
     this.#options = options
@@ -48,7 +53,6 @@ class LeanListener implements Listener, LeanListenerState {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
     })
-    this.#server.on('connection', (socket) => this.#onConnection(socket))
   }
 
   get address(): { hostname: string; port: number } {
@@ -63,6 +67,7 @@ class LeanListener implements Listener, LeanListenerState {
       this.#server.once('listening', () => {
         this.#server.off('error', reject)
         this.#server.on('error', (error) => this.#onAcceptError(error))
+        this.#accept()
         resolve()
       })
     })
@@ -100,17 +105,30 @@ class LeanListener implements Listener, LeanListenerState {
     const count = this.#connectionsByAddress.get(clientAddress)! - 1
     if (count === 0) this.#connectionsByAddress.delete(clientAddress)
     else this.#connectionsByAddress.set(clientAddress, count)
+    if (this.#connections.size === 0) this.#onLastClosed?.()
   }
 
   /** Resolves when no connection is left. */
   #stopListening(): Promise<void> {
     this.#closed ??= new Promise((resolve) =>
       this.#server.close(() => {
-        if (this.#options.wheel === undefined) this.wheel.close()
-        resolve()
+        this.#onLastClosed = () => {
+          if (this.#options.wheel === undefined) this.wheel.close()
+          resolve()
+        }
+        if (this.#connections.size === 0) this.#onLastClosed()
       }),
     )
     return this.#closed
+  }
+
+  #accept(): void {
+    const reads = acceptReading(this.#server, this.readBuffer, (socket) => {
+      socket.setNoDelay(true)
+      socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS)
+      return this.#onConnection(socket, true)
+    })
+    if (!reads) this.#server.on('connection', (socket) => this.#onConnection(socket, false))
   }
 
   #cutAll(): void {
@@ -123,14 +141,15 @@ class LeanListener implements Listener, LeanListenerState {
     this.#options.onRefused({ status: 503, reason, clientAddress: '' })
   }
 
-  #onConnection(socket: Socket): void {
+  /** Null when the socket is not read. */
+  #onConnection(socket: Socket, readsIntoMemory: boolean): LeanConnection | null {
     const address = socket.remoteAddress
     // The client has left before we came to it.
     if (address === undefined) {
       socket.destroy()
-      return
+      return null
     }
-    const connection = new LeanConnection(socket, this)
+    const connection = new LeanConnection(socket, this, readsIntoMemory)
     const { clientAddress } = connection
     const count = this.#connectionsByAddress.get(clientAddress) ?? 0
     this.#connections.add(connection)
@@ -139,6 +158,7 @@ class LeanListener implements Listener, LeanListenerState {
     else if (this.#connections.size > this.limits.connectionsMax) {
       this.#turnAway(connection, REFUSALS.allConnections)
     }
+    return connection
   }
 
   /** It gets an answer if it reads one, but nobody waits for it: connections are what is short. */

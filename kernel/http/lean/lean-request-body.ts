@@ -34,7 +34,9 @@ export class LeanRequestBody implements BodySource {
   #paused = false
   #received = 0
   #failure: RequestBodyError | null = null
-  readonly #onPiece: (piece: Buffer) => void = (piece) => this.#pass(piece)
+  #input: InputBuffer | null = null
+  readonly #onChunk: (piece: Buffer) => void = (piece) =>
+    this.#pass(this.#input!, piece, 0, piece.length)
 
   constructor(length: number, limits: HttpLimits, owner: RequestBodyOwner) {
     this.length = length
@@ -122,16 +124,17 @@ export class LeanRequestBody implements BodySource {
   #takeCounted(input: InputBuffer): void {
     const { bytes, start } = input
     const stop = Math.min(input.end, start + this.length - this.#received)
-    input.consumeTo(stop)
-    const whole = start === 0 && stop === bytes.length
-    this.#pass(whole ? bytes : bytes.subarray(start, stop))
+    input.start = stop
+    this.#pass(input, bytes, start, stop)
+    if (input.start === input.end) input.clear()
     this.complete = this.#received === this.length
   }
 
   #takeChunks(decoder: ChunkedDecoder, input: InputBuffer): boolean {
     const bytes =
       input.end === input.bytes.length ? input.bytes : input.bytes.subarray(0, input.end)
-    const stop = decoder.decode(bytes, input.start, this.#onPiece)
+    this.#input = input
+    const stop = decoder.decode(bytes, input.start, this.#onChunk)
     if (stop === -1 || this.tooLarge || !areSoundTrailers(decoder.trailers)) return false
     // A sink that ends the exchange may have ended the connection, and its input, with it.
     if (input.length > 0) input.consumeTo(stop)
@@ -139,10 +142,10 @@ export class LeanRequestBody implements BodySource {
     return true
   }
 
-  #pass(piece: Buffer): void {
-    this.#received += piece.length
-    if (this.tooLarge || this.#sink === null || this.#sink.onData(piece)) return
-    this.#paused = true
+  #pass(input: InputBuffer, bytes: Buffer, from: number, to: number): void {
+    this.#received += to - from
+    if (this.tooLarge || this.#sink === null) return
+    if (!this.#sink.onData(input.pieceOf(bytes, from, to))) this.#paused = true
   }
 
   #finish(): void {

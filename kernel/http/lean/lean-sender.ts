@@ -8,6 +8,7 @@ import type {
 import { UpstreamFailure } from '../../exchange.ts'
 import type { HttpLimits } from '../limits.ts'
 import { LeanSending } from './lean-sending.ts'
+import { SHARED_READ_BYTES } from './read-memory.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import { Turn } from './turn.ts'
 import { type PoolStats, type PoolTools, UpstreamPool } from './upstream-pool.ts'
@@ -41,7 +42,7 @@ export class LeanSender implements UpstreamSender {
       limits,
       wheel: wheel ?? this.#ownWheel!,
       turn: turn ?? new Turn(),
-      readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      readBuffer: Buffer.allocUnsafeSlow(SHARED_READ_BYTES),
     }
   }
 
@@ -110,6 +111,3 @@ export class LeanSender implements UpstreamSender {
 function isSame(one: SendTarget, other: SendTarget): boolean {
   return one.port === other.port && one.hostname === other.hostname && one.tlsName === other.tlsName
 }
-
-/** One read takes what a fast upstream has ready. */
-const READ_BYTES = 64 * 1024

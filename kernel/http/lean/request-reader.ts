@@ -1,12 +1,13 @@
 import type { HttpLimits } from '../limits.ts'
 import { findHeadEnd, HEAD_INCOMPLETE, HEAD_UNSOUND, toResumePoint } from './head-end.ts'
 import { InputBuffer } from './input-buffer.ts'
+import type { ReadMemory } from './read-memory.ts'
 import { parseSoundRequestHead, type RequestHead } from './request-head.ts'
 import { Refused, REQUEST_REFUSALS as REFUSALS } from './request-refusals.ts'
 
 /** Takes the heads of requests off the bytes of a connection, however these are cut. */
 export class RequestReader {
-  readonly input = new InputBuffer()
+  readonly input: InputBuffer
   /** How many bytes the head was that was read last. */
   headBytes = 0
 
@@ -14,7 +15,8 @@ export class RequestReader {
   /** Where, from the start of the input, the search for the end goes on; -1: no head has begun. */
   #scanFrom = -1
 
-  constructor(limits: HttpLimits) {
+  constructor(limits: HttpLimits, memory: ReadMemory) {
+    this.input = new InputBuffer(memory)
     this.#limits = limits
   }
 

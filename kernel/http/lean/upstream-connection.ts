@@ -5,6 +5,7 @@ import type { HttpLimits } from '../limits.ts'
 import type { ReceivedHead } from './answer-head.ts'
 import { AnswerReader, type AnswerReaderOwner } from './answer-reader.ts'
 import type { LeanSending } from './lean-sending.ts'
+import { ReadMemory } from './read-memory.ts'
 import { RequestWriter, type RequestWriterOwner } from './request-writer.ts'
 import { SocketTunnel } from './socket-tunnel.ts'
 import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
@@ -57,12 +58,13 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   constructor(owner: ConnectionOwner, sending: LeanSending) {
     this.#owner = owner
     this.#sending = sending
-    this.#reader = new AnswerReader(this, owner.limits)
+    const memory = new ReadMemory(owner.readBuffer)
+    this.#reader = new AnswerReader(this, owner.limits, memory)
     sending.connection = this
     this.#socket = openUpstreamSocket(owner.target, owner, {
       onConnected: () => this.#begin(),
       onRead: (bytes, buffer) => this.#onRead(bytes, buffer),
-      nextBuffer: () => this.#reader.nextBuffer(owner.readBuffer),
+      nextBuffer: () => this.#reader.nextBuffer(),
       onDrain: () => this.#onDrain(),
       onEnd: () => this.#onEnd(),
       onLost: (error, connected) => this.#onLost(error, connected),

@@ -54,6 +54,7 @@ export class LeanParser {
       limits: this.#limits,
       wheel,
       turn: new Turn(),
+      readBuffer: Buffer.alloc(0),
       draining: false,
       onExchange: (exchange) => void requests.push(takeExchange(exchange)),
       onRefused: (refusal) => (reading.refusal ??= refusal),

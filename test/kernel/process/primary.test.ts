@@ -260,9 +260,13 @@ test('workers end by themselves when their primary is killed', async () => {
 
 test('lines of several workers never begin within one another', async () => {
   const primary = await startTestPrimary({ workers: 3 })
-  await Promise.all(Array.from({ length: 12 }, () => primary.get('/lines?count=200&length=3000')))
-  await until(() => primary.stdout.lines.length === 2400)
-  const pids = new Set(primary.stdout.lines.map((line) => line.split(' ')[0]))
+  const pids = new Set<string>()
+  // Which worker accepts a connection is for the system to say: it may give all of them to one.
+  for (let round = 1; pids.size < 2 && round <= 20; round++) {
+    await Promise.all(Array.from({ length: 12 }, () => primary.get('/lines?count=200&length=3000')))
+    await until(() => primary.stdout.lines.length === 2400 * round)
+    for (const line of primary.stdout.lines) pids.add(line.slice(0, line.indexOf(' ')))
+  }
   for (const line of primary.stdout.lines) expect(line).toMatch(/^\d+ x{3000}$/)
   expect(pids.size).toBeGreaterThan(1)
 })
