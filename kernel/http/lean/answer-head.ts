@@ -1,6 +1,6 @@
 import { getHeader, type HeaderList } from '@sallyport/sdk'
 import type { HttpLimits } from '../limits.ts'
-import { isSoundHead } from './head-end.ts'
+import { scan } from './head-scan.ts'
 import { FramingFacts, HeaderProblem, parseHeaderLines } from './header-lines.ts'
 
 /** The body ends where the connection does. */
@@ -45,25 +45,16 @@ export class ReceivedHead {
 }
 
 /**
- * Reads the head of an answer to a request with this method, given from the status line up to and
- * including the empty line. A string says what is wrong with it: nothing of the answer may be used.
+ * Reads the head that `scanHead` has found, of an answer to a request with this method, given from
+ * the status line to the empty line. A string says what is wrong with it: nothing of the answer may
+ * be used.
  */
 export function parseAnswerHead(
   text: string,
   requestMethod: string,
   limits: HttpLimits,
 ): ReceivedHead | string {
-  if (!isSoundHead(text)) return 'a control character or a line end that is none, in the head'
-  return parseSoundAnswerHead(text, requestMethod, limits)
-}
-
-/** The same for a head that came through `findHeadEnd`, which has looked at every byte of it. */
-export function parseSoundAnswerHead(
-  text: string,
-  requestMethod: string,
-  limits: HttpLimits,
-): ReceivedHead | string {
-  const lineEnd = text.indexOf('\r\n')
+  const lineEnd = scan.firstLineEnd
   const problem = readStatusLine(text, lineEnd)
   if (problem !== null) return problem
   facts.reset()

@@ -1,13 +1,13 @@
 import type { HeaderList } from '@sallyport/sdk'
 import type { HttpLimits } from '../limits.ts'
 import {
-  parseSoundAnswerHead,
+  parseAnswerHead,
   type ReceivedHead,
   STATUS_LINE_BYTES_MAX,
   UNTIL_CLOSE,
 } from './answer-head.ts'
 import { ChunkedDecoder } from './chunked-decoder.ts'
-import { findHeadEnd, HEAD_INCOMPLETE } from './head-end.ts'
+import { HEAD_INCOMPLETE, scanHead } from './head-scan.ts'
 import { copyOf, type ReadMemory } from './read-memory.ts'
 
 /** Who is told what was read. Any of these may stop the reader. */
@@ -91,13 +91,13 @@ export class AnswerReader {
     let from = 0
     while (this.#phase === PHASE.head) {
       if (from === to) return -1
-      const end = findHeadEnd(text, from, to)
+      const end = scanHead(text, from, to)
       if (end < 0) {
         if (end === HEAD_INCOMPLETE) this.#keepPartialHead(text, from, to)
         else this.#refuse('a control character or a line end that is none, in the head')
         return -1
       }
-      const head = parseSoundAnswerHead(
+      const head = parseAnswerHead(
         text.toString('latin1', from, end),
         this.#method,
         this.#limits,

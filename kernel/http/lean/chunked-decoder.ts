@@ -1,6 +1,6 @@
 import type { HeaderList } from '@sallyport/sdk'
 import type { HttpLimits } from '../limits.ts'
-import { isSoundHead } from './head-end.ts'
+import { scanLines } from './head-scan.ts'
 import { FramingFacts, HeaderProblem, parseHeaderLines } from './header-lines.ts'
 
 /**
@@ -145,7 +145,10 @@ export class ChunkedDecoder {
   }
 
   #readTrailers(text: string): boolean {
-    if (!isSoundHead(text)) return this.#fail('a control character in a trailer')
+    const bytes = Buffer.from(text, 'latin1')
+    if (scanLines(bytes, 0, 0, bytes.length) !== bytes.length) {
+      return this.#fail('a control character in a trailer')
+    }
     facts.reset()
     const trailers = parseHeaderLines(text, 0, facts, this.#limits)
     if (trailers instanceof HeaderProblem) return this.#fail(`trailers: ${trailers.reason}`)

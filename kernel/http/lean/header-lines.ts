@@ -1,11 +1,12 @@
 import type { HeaderList } from '@sallyport/sdk'
 import type { HttpLimits } from '../limits.ts'
-import { HEADER_KIND, toHeaderName } from '../../header-name.ts'
+import { HEADER_KIND, type HeaderName, toHeaderName } from '../../header-name.ts'
+import { MARK, scan } from './head-scan.ts'
 
 /**
- * Reads the header lines of a head, from the one at `from` to the empty line that ends the text.
- * What they say about framing goes into `facts`, which the caller has reset. The text must be a head
- * in which `findHeadEnd` or `isSoundHead` found nothing wrong: values are not looked at again.
+ * Reads the header lines that a scan has found in this text, whose first one begins at `from`. What
+ * they say about framing goes into `facts`, which the caller has reset. Values are not looked at: the
+ * scan did that.
  */
 export function parseHeaderLines(
   text: string,
@@ -13,18 +14,21 @@ export function parseHeaderLines(
   facts: FramingFacts,
   limits: HttpLimits,
 ): HeaderList | HeaderProblem {
+  const { marks, names, lines } = scan
+  if (text.length - 2 - from > limits.headerBytesMax) return HEADER_PROBLEMS.bytes
   const list: HeaderList = []
-  const end = text.length - 2
-  if (end - from > limits.headerBytesMax) return HEADER_PROBLEMS.bytes
-  const partsMax = limits.headersMax * 2
-  for (let at = from; at < end;) {
-    const colon = text.indexOf(':', at)
-    const lineEnd = text.indexOf('\r\n', at)
-    if (colon === -1 || colon > lineEnd) return HEADER_PROBLEMS.line
-    const name = toHeaderName(text.slice(at, colon))
+  let lineStart = from
+  for (let line = 0; line < lines; line++) {
+    const mark = line * MARK.size
+    const colon = marks[mark + MARK.colon]!
+    if (colon === -1) return HEADER_PROBLEMS.line
+    const hash = marks[mark + MARK.hash]!
+    const name = names[line] ?? learnName(text.slice(lineStart, colon), hash)
     if (name === null) return HEADER_PROBLEMS.name
-    const value = trimmed(text, colon + 1, lineEnd)
-    if (list.push(name.name, value) > partsMax) return HEADER_PROBLEMS.count
+    if (line >= limits.headersMax) return HEADER_PROBLEMS.count
+    const value = text.slice(marks[mark + MARK.valueStart], marks[mark + MARK.valueEnd])
+    list.push(name.name, value)
+    const lineEnd = marks[mark + MARK.lineEnd]!
     if (name.kind !== HEADER_KIND.other) {
       const problem =
         name.kind === HEADER_KIND.transferEncoding && hasTab(text, colon, lineEnd)
@@ -32,10 +36,16 @@ export function parseHeaderLines(
           : facts.note(name.kind, value)
       if (problem !== null) return problem
     }
-    at = lineEnd + 2
+    lineStart = lineEnd + 2
   }
   if (facts.chunked && facts.contentLength !== -1) return HEADER_PROBLEMS.bothFramings
   return list
+}
+
+function learnName(text: string, hash: number): HeaderName | null {
+  const name = toHeaderName(text)
+  if (name !== null) scan.remember(name, hash)
+  return name
 }
 
 /** What the header lines of one message say about its framing; one object for many messages. */
@@ -151,15 +161,4 @@ const HEADER_PROBLEMS = {
 /** Readers differ about tabs around a transfer coding, so that smugglers put them there. */
 function hasTab(text: string, from: number, to: number): boolean {
   return text.slice(from, to).includes('\t')
-}
-
-/** The value between two indexes without the spaces and tabs around it. */
-function trimmed(text: string, from: number, to: number): string {
-  while (from < to && isBlank(text.charCodeAt(from))) from++
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to--
-  return text.slice(from, to)
-}
-
-function isBlank(code: number): boolean {
-  return code === 32 || code === 9
 }

@@ -1,6 +1,6 @@
 import type { HeaderList } from '@sallyport/sdk'
 import type { HttpLimits } from '../limits.ts'
-import { isSoundHead } from './head-end.ts'
+import { scan } from './head-scan.ts'
 import { FramingFacts, HeaderProblem, parseHeaderLines } from './header-lines.ts'
 import { isToken } from '../../header-name.ts'
 import { Refused, REQUEST_REFUSALS as REFUSALS } from './request-refusals.ts'
@@ -38,14 +38,9 @@ export class RequestHead {
   }
 }
 
-/** Reads a head, given from the request line up to and including the empty line. */
+/** Reads the head that `scanHead` has found, given from the request line to the empty line. */
 export function parseRequestHead(text: string, limits: HttpLimits): RequestHead | Refused {
-  return isSoundHead(text) ? parseSoundRequestHead(text, limits) : REFUSALS.malformed
-}
-
-/** The same for a head that came through `findHeadEnd`, which has looked at every byte of it. */
-export function parseSoundRequestHead(text: string, limits: HttpLimits): RequestHead | Refused {
-  const lineEnd = text.indexOf('\r\n')
+  const lineEnd = scan.firstLineEnd
   const problem = readRequestLine(text, lineEnd, limits)
   if (problem !== null) return problem
   facts.reset()

@@ -1,8 +1,14 @@
 import type { HttpLimits } from '../limits.ts'
-import { findHeadEnd, HEAD_INCOMPLETE, HEAD_UNSOUND, toResumePoint } from './head-end.ts'
+import {
+  findHeadEnd,
+  HEAD_INCOMPLETE,
+  HEAD_UNSOUND,
+  scanHead,
+  toResumePoint,
+} from './head-scan.ts'
 import { InputBuffer } from './input-buffer.ts'
 import type { ReadMemory } from './read-memory.ts'
-import { parseSoundRequestHead, type RequestHead } from './request-head.ts'
+import { parseRequestHead, type RequestHead } from './request-head.ts'
 import { Refused, REQUEST_REFUSALS as REFUSALS } from './request-refusals.ts'
 
 /** Takes the heads of requests off the bytes of a connection, however these are cut. */
@@ -33,15 +39,17 @@ export class RequestReader {
       this.#scanFrom = -1
       if (input.length === 0) return null
     }
-    const from = input.start + Math.max(this.#scanFrom, 0)
-    const end = findHeadEnd(input.bytes, from, input.end)
+    const { bytes, start } = input
+    const resumes = this.#scanFrom > 0
+    let end = resumes ? findHeadEnd(bytes, start + this.#scanFrom, input.end) : input.end
+    if (end > 0) end = scanHead(bytes, start, end)
     if (end === HEAD_INCOMPLETE) return this.#wait()
     this.#scanFrom = -1
     if (end === HEAD_UNSOUND) return REFUSALS.malformed
-    const text = input.bytes.toString('latin1', input.start, end)
-    this.headBytes = end - input.start
+    const text = bytes.toString('latin1', start, end)
+    this.headBytes = end - start
     input.consumeTo(end)
-    const head = parseSoundRequestHead(text, this.#limits)
+    const head = parseRequestHead(text, this.#limits)
     const tooLarge = !(head instanceof Refused) && head.bodyLength > this.#limits.bodyBytesMax
     return tooLarge ? REFUSALS.bodyBytes : head
   }

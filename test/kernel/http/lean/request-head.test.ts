@@ -3,15 +3,18 @@ import {
   findHeadEnd,
   HEAD_INCOMPLETE,
   HEAD_UNSOUND,
-  isSoundHead,
+  scanHead,
   toResumePoint,
-} from '../../../../kernel/http/lean/head-end.ts'
+} from '../../../../kernel/http/lean/head-scan.ts'
 import { parseRequestHead, RequestHead } from '../../../../kernel/http/lean/request-head.ts'
 import { Turn } from '../../../../kernel/http/lean/turn.ts'
 import { createHttpLimits } from '../../../../kernel/http/limits.ts'
 
 const limits = createHttpLimits()
-const parse = (text: string) => parseRequestHead(text, limits)
+const isSoundHead = (text: string) =>
+  scanHead(Buffer.from(text, 'latin1'), 0, text.length) === text.length
+const parse = (text: string) =>
+  isSoundHead(text) ? parseRequestHead(text, limits) : { status: 400, reason: 'not HTTP' }
 const head = (line: string, headers = 'Host: a\r\n') => parse(`${line}\r\n${headers}\r\n`)
 
 test('a head becomes its parts, names and values as received', () => {
