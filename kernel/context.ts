@@ -1,3 +1,4 @@
+import { nowMs } from './clock.ts'
 import type { Credential, Consumer, HeaderList } from '@sallyport/sdk'
 import { type Answer, applyPendingOperations, type HeaderOperation } from './answer.ts'
 import type { Chain } from './chain.ts'
@@ -26,7 +27,7 @@ export interface BodyTaker {
 
 /**
  * What is known of one request: one class of fixed shape, no bag of properties. A request keeps the
- * snapshot it began with. Times are milliseconds; `..Ms` of `performance.now()` unless the name says
+ * snapshot it began with. Times are milliseconds; `..Ms` of `nowMs()` unless the name says
  * otherwise.
  */
 export class RequestContext implements ExchangeObserver {
@@ -91,7 +92,7 @@ export class RequestContext implements ExchangeObserver {
     this.exchange = exchange
     this.snapshot = snapshot
     this.id = id
-    this.startedAtMs = performance.now()
+    this.startedAtMs = nowMs()
     this.startTimeMs = Date.now()
     this.chain = snapshot.chains.globalChain
     exchange.observer = this

@@ -1,3 +1,4 @@
+import { nowMs } from './clock.ts'
 import { getHeader } from '@sallyport/sdk'
 import type { TargetAddress } from './balancer/balancer.ts'
 import type { ServiceUpstream } from './balancer/upstreams.ts'
@@ -12,14 +13,12 @@ import {
 } from './exchange.ts'
 import { toClientHeaders } from './forwarded-headers.ts'
 import type { HeaderNames } from './header-names.ts'
+import { IDEMPOTENT_METHODS } from './idempotent-methods.ts'
 import type { Environment } from './environment.ts'
 import type { MatchedRoute } from './matched-route.ts'
 import { runPhase } from './run-phase.ts'
 import { toUpstreamRequest } from './upstream-request.ts'
 import { Waiting } from './waiting.ts'
-
-/** Methods that may be sent a second time although the first may have arrived (RFC 9110, 9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 export interface ProxyTools {
   readonly environment: Environment
@@ -167,7 +166,7 @@ class Proxying extends Waiting implements AnswerReceiver {
       isTrusted: environment.isTrustedAddress,
       requestIdName: headerNames.requestId,
     })
-    const startedAtMs = performance.now()
+    const startedAtMs = nowMs()
     const target = ctx.target!
     this.#attempt = { target, startedAtMs, endedAtMs: startedAtMs, failure: null }
     ctx.tries.push(this.#attempt)
@@ -178,7 +177,7 @@ class Proxying extends Waiting implements AnswerReceiver {
   #endTry(failure: string | null): void {
     const attempt = this.#attempt!
     attempt.failure = failure
-    attempt.endedAtMs = this.#ctx.upstreamHeadAtMs = performance.now()
+    attempt.endedAtMs = this.#ctx.upstreamHeadAtMs = nowMs()
     this.#ctx.trace?.onTryEnd(attempt.target, failure)
   }
 }
@@ -186,5 +185,5 @@ class Proxying extends Waiting implements AnswerReceiver {
 /** Only what the upstream cannot have acted on, or may act on twice, is sent a second time. */
 function mayTryAgain(ctx: RequestContext, failure: UpstreamFailure): boolean {
   if (ctx.exchange.body?.started === true) return false
-  return !failure.sent || IDEMPOTENT.has(ctx.exchange.method)
+  return !failure.sent || IDEMPOTENT_METHODS.has(ctx.exchange.method)
 }

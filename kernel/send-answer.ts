@@ -1,3 +1,4 @@
+import { nowMs } from './clock.ts'
 import { findHeader, removeHeader, setHeader } from '@sallyport/sdk'
 import { type Answer, answerLength } from './answer.ts'
 import { AnswerStream, collectBody, CollectFailure } from './answer-stream.ts'
@@ -103,16 +104,16 @@ function addGatewayHeaders(
   { source, headers }: Answer,
   { headerNames, environment }: ProxyTools,
 ): void {
-  const nowMs = performance.now()
+  const now = nowMs()
   addVia(headers)
   setHeader(headers, headerNames.requestId, ctx.id)
   if (source === 'service') {
     const upstreamMs = ctx.upstreamHeadAtMs - ctx.tries[0]!.startedAtMs
     setHeader(headers, headerNames.upstreamLatency, toMs(upstreamMs))
-    setHeader(headers, headerNames.proxyLatency, toMs(nowMs - ctx.startedAtMs - upstreamMs))
+    setHeader(headers, headerNames.proxyLatency, toMs(now - ctx.startedAtMs - upstreamMs))
   } else {
     if (findHeader(headers, 'server') === -1) headers.push('Server', 'sallyport')
-    setHeader(headers, headerNames.responseLatency, toMs(nowMs - ctx.startedAtMs))
+    setHeader(headers, headerNames.responseLatency, toMs(now - ctx.startedAtMs))
     if (ctx.serviceStatus !== null) {
       setHeader(headers, headerNames.upstreamStatus, String(ctx.serviceStatus))
     }

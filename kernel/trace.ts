@@ -1,3 +1,4 @@
+import { nowMs } from './clock.ts'
 import type { Phase } from '@sallyport/sdk'
 import type { Step } from './chain.ts'
 import type { PickedTarget } from './balancer/balancer.ts'
@@ -36,7 +37,7 @@ export class Trace implements SpanObserver {
   #startedAtMs = 0
 
   onStepStart(_phase: Phase, _step: Step): void {
-    this.#startedAtMs = performance.now()
+    this.#startedAtMs = nowMs()
   }
 
   onStepEnd(phase: Phase, step: Step, outcome: StepOutcome, detail: string | null): void {
@@ -51,7 +52,7 @@ export class Trace implements SpanObserver {
   }
 
   onTryStart(_target: PickedTarget): void {
-    this.#startedAtMs = performance.now()
+    this.#startedAtMs = nowMs()
   }
 
   onTryEnd(target: PickedTarget, failure: string | null): void {
@@ -79,6 +80,6 @@ export class Trace implements SpanObserver {
   #add(span: Omit<Span, 'startedAtMs' | 'durationMs'>): void {
     if (this.spans.length >= SPANS_MAX) return
     const startedAtMs = this.#startedAtMs
-    this.spans.push({ ...span, startedAtMs, durationMs: performance.now() - startedAtMs })
+    this.spans.push({ ...span, startedAtMs, durationMs: nowMs() - startedAtMs })
   }
 }

@@ -35,6 +35,10 @@ export const HTTP_LIMIT_ROWS = {
     default: 64 * 1024,
     reason: 'reading a small rest away is cheaper than a new connection, a large one is not',
   },
+  heldBytesMax: {
+    default: 16 * 1024,
+    reason: 'what arrives unasked for; below it we go on reading, to notice a client that leaves',
+  },
   lingerMs: {
     default: 2_000,
     reason: 'closing at once on a client that still sends would reset the answer out of its hands',
@@ -74,6 +78,10 @@ export const HTTP_LIMIT_ROWS = {
   upstreamQueueMs: {
     default: 5_000,
     reason: 'who waited longer than this has a client that is about to give up',
+  },
+  upstreamTotalMs: {
+    default: 24 * 60 * 60 * 1_000,
+    reason: 'an event stream may last all day; one without an end would outlive every drain',
   },
   informationalAnswersMax: {
     default: 16,

@@ -27,6 +27,20 @@ const tlsSchemes: ReadonlySet<string> = new Set(['https', 'grpcs', 'wss', 'tls',
 
 export function toRequestHost(host: string | null, scheme: string): RequestHost | null {
   if (host === null || host === '') return null
+  // Most requests name the host of the one before.
+  if (host !== lastHost || scheme !== lastScheme) {
+    lastParts = takeApart(host, scheme)
+    lastHost = host
+    lastScheme = scheme
+  }
+  return lastParts
+}
+
+let lastHost = ''
+let lastScheme = ''
+let lastParts: RequestHost | null = null
+
+function takeApart(host: string, scheme: string): RequestHost {
   const folded = host.toLowerCase()
   const { hostname, hostWithPort, hadPort } = splitPort(folded)
   if (!hadPort) {

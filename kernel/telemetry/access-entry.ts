@@ -1,3 +1,4 @@
+import { nowMs } from '../clock.ts'
 import type { RequestContext } from '../context.ts'
 import type { AccessEntry } from './access-log.ts'
 
@@ -17,7 +18,7 @@ export function toAccessEntry(ctx: RequestContext): AccessEntry {
     status: exchange.headSent && answer !== null ? answer.status : null,
     bytes_received: exchange.bytesReceived,
     bytes_sent: exchange.bytesSent,
-    duration_ms: round(performance.now() - ctx.startedAtMs),
+    duration_ms: round(nowMs() - ctx.startedAtMs),
     upstream_ms: firstTry === undefined ? null : round(ctx.upstreamHeadAtMs - firstTry.startedAtMs),
     route: route === undefined ? null : (route.name ?? route.id),
     service: service === undefined || service === null ? null : (service.name ?? service.id),

@@ -36,6 +36,12 @@ export class ReceivedHead {
     this.upgrade = facts.upgradeAsked ? facts.upgrade : null
   }
 
+  /** How long the connection may be kept idle, of at most so many milliseconds. */
+  idleMs(limitMs: number): number {
+    if (this.keepAliveMs === -1) return limitMs
+    return Math.min(limitMs, this.keepAliveMs - KEEP_ALIVE_MARGIN_MS)
+  }
+
   /** Whether the protocol of a 101 is one of those asked for. */
   agreesTo(asked: string | null): boolean {
     if (asked === null || this.upgrade === null) return false
@@ -116,6 +122,8 @@ function readKeepAlive(headers: HeaderList): number {
 }
 
 const KEEP_ALIVE_TIMEOUT = /(?:^|[,\s])timeout=(\d{1,6})(?=$|[,\s])/i
+/** The upstream counts from when it sent its answer, and the next request needs time to arrive. */
+const KEEP_ALIVE_MARGIN_MS = 1_000
 /** A reason is a few words; nobody reads it. */
 export const STATUS_LINE_BYTES_MAX = 1024
 const SPACE = 32

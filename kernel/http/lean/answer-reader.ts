@@ -97,11 +97,7 @@ export class AnswerReader {
         else this.#refuse('a control character or a line end that is none, in the head')
         return -1
       }
-      const head = parseAnswerHead(
-        text.toString('latin1', from, end),
-        this.#method,
-        this.#limits,
-      )
+      const head = parseAnswerHead(text.toString('latin1', from, end), this.#method, this.#limits)
       from = end
       if (typeof head === 'string') this.#refuse(head)
       else if (head.status >= 200) this.#takeHead(head)

@@ -1,11 +1,20 @@
 import type { Socket } from 'node:net'
 import type { ConnectionFacts } from '../../exchange.ts'
 import { toPlainAddress } from '../../plain-address.ts'
+import type { SocketReader } from './accept-reading.ts'
 import { OutputBuffer } from './output-buffer.ts'
+import { ReadMemory } from './read-memory.ts'
 import type { Turn } from './turn.ts'
 
-/** The socket of a client: what is known of it, what is sent on it, and whether it is read. */
-export class ClientSocket implements ConnectionFacts {
+/** What the sockets of one listener share. */
+export interface ClientSocketNeeds {
+  readonly turn: Turn
+  /** What connections read into that carry no large body. */
+  readonly readBuffer: Buffer
+}
+
+/** The socket of a client: what is known of it, what is sent on it, and how it is read. */
+export abstract class ClientSocket implements ConnectionFacts, SocketReader {
   readonly clientAddress: string
   readonly clientPort: number
   readonly localAddress: string
@@ -17,16 +26,38 @@ export class ClientSocket implements ConnectionFacts {
 
   readonly socket: Socket
   readonly output: OutputBuffer
+  protected readonly memory: ReadMemory
+  #bytesRead = 0
   #paused = false
 
-  constructor(socket: Socket, turn: Turn) {
+  /** `readsIntoMemory`: it calls `onRead` instead of giving chunks. */
+  constructor(socket: Socket, needs: ClientSocketNeeds, readsIntoMemory: boolean) {
     this.socket = socket
-    this.output = new OutputBuffer(socket, turn)
+    this.output = new OutputBuffer(socket, needs.turn)
+    this.memory = new ReadMemory(needs.readBuffer)
     this.clientAddress = toPlainAddress(socket.remoteAddress)
     this.clientPort = socket.remotePort ?? 0
     this.localAddress = toPlainAddress(socket.localAddress)
     this.localPort = socket.localPort ?? 0
+    if (!readsIntoMemory) {
+      socket.on('data', (chunk: Buffer) => this.receive(chunk, chunk.length, false))
+    }
   }
+
+  nextMemory(): Buffer | undefined {
+    return this.memory.next(this.#bytesRead, this.inBody)
+  }
+
+  onRead(count: number, memory: Buffer): void {
+    this.#bytesRead = count
+    this.receive(memory, count, true)
+  }
+
+  /** The first bytes of this memory arrived; `lent`: it is used for the next read as well. */
+  protected abstract receive(memory: Buffer, count: number, lent: boolean): void
+
+  /** Whether what comes next is more of a body. */
+  protected abstract get inBody(): boolean
 
   /** Stops reading; a client that leaves is not noticed meanwhile. */
   protected pause(): void {

@@ -19,7 +19,7 @@ class HeadScan {
   /** Of each line: its name when it is a known one. */
   readonly names: (HeaderName | null)[] = []
   /** By the hash of their bytes, one a place. */
-  readonly #known: (HeaderName | null)[] = new Array<HeaderName | null>(KNOWN_PLACES).fill(null)
+  readonly #known = Array.from({ length: KNOWN_PLACES }, (): HeaderName | null => null)
 
   /** The name is known by its bytes from now on: no string is made of it any more. */
   remember(name: HeaderName, hash: number): void {

@@ -2,26 +2,20 @@ import type { Socket } from 'node:net'
 import type { CancelReason } from '../../exchange.ts'
 import type { HttpLimits } from '../limits.ts'
 import { type Refusal, toRefusalMessage } from '../refusal.ts'
-import type { SocketReader } from './accept-reading.ts'
-import { ClientSocket } from './client-socket.ts'
+import { ClientSocket, type ClientSocketNeeds } from './client-socket.ts'
 import { LeanExchange } from './lean-exchange.ts'
 import type { LeanRequestBody } from './lean-request-body.ts'
 import { Phase, PhaseClock } from './phase-clock.ts'
 import type { RequestHead } from './request-head.ts'
-import { ReadMemory } from './read-memory.ts'
 import { RequestReader } from './request-reader.ts'
 import { Refused, REQUEST_REFUSALS as REFUSALS } from './request-refusals.ts'
 import { SocketTunnel } from './socket-tunnel.ts'
 import type { TimerWheel } from './timer-wheel.ts'
-import type { Turn } from './turn.ts'
 
 /** What the connections of one listener share. */
-export interface LeanListenerState {
+export interface LeanListenerState extends ClientSocketNeeds {
   readonly limits: HttpLimits
   readonly wheel: TimerWheel
-  readonly turn: Turn
-  /** What connections read into that carry no large body. */
-  readonly readBuffer: Buffer
   draining: boolean
   onExchange(exchange: LeanExchange): void
   onRefused(refusal: Refusal, connection: LeanConnection): void
@@ -33,7 +27,7 @@ export interface LeanListenerState {
  * most the head of the next is read ahead, then reading stops: the client's window is what bounds
  * pipelining. One timer entry serves all the deadlines, since only one matters at a time.
  */
-export class LeanConnection extends ClientSocket implements SocketReader {
+export class LeanConnection extends ClientSocket {
   readonly state: LeanListenerState
 
   readonly #reader: RequestReader
@@ -49,17 +43,12 @@ export class LeanConnection extends ClientSocket implements SocketReader {
   #closing = false
   #advancing = false
   #unsentBefore = 0
-  readonly #memory: ReadMemory
-  #bytesRead = 0
 
-  /** `readsIntoMemory`: the socket calls `onRead` instead of giving chunks. */
   constructor(socket: Socket, state: LeanListenerState, readsIntoMemory = false) {
-    super(socket, state.turn)
+    super(socket, state, readsIntoMemory)
     this.state = state
-    this.#memory = new ReadMemory(state.readBuffer)
-    this.#reader = new RequestReader(state.limits, this.#memory)
+    this.#reader = new RequestReader(state.limits, this.memory)
     this.#clock = new PhaseClock(state.wheel, state.limits, () => this.#onDeadline())
-    if (!readsIntoMemory) socket.on('data', (chunk: Buffer) => this.#onData(chunk, chunk.length))
     socket.on('end', () => this.#onEnd())
     socket.on('drain', () => this.#onDrain())
     // What went wrong does not matter: `close` follows.
@@ -77,15 +66,6 @@ export class LeanConnection extends ClientSocket implements SocketReader {
     return (
       this.#clock.phase <= Phase.idle && this.#current === null && this.#reader.input.length === 0
     )
-  }
-
-  nextMemory(): Buffer | undefined {
-    return this.#memory.next(this.#bytesRead, this.#body !== null || this.#tunnel !== null)
-  }
-
-  onRead(count: number, memory: Buffer): void {
-    this.#bytesRead = count
-    this.#onData(memory, count, true)
   }
 
   /** No exchange follows the current one. */
@@ -170,20 +150,20 @@ export class LeanConnection extends ClientSocket implements SocketReader {
     this.#tunnel = tunnel
     this.#closing = true
     this.#clock.stop()
-    const { input } = this.#reader
-    const { start, end } = input
-    const early = input.pieceOf(input.bytes, start, end)
-    this.#reader.clear()
+    const early = this.#reader.takeRest()
     this.unpause()
-    if (start < end) tunnel.receive(early)
+    if (early !== null) tunnel.receive(early)
     return tunnel
   }
 
-  /** `lent`: the memory is used for the next read as well. */
-  #onData(memory: Buffer, count: number, lent = false): void {
+  protected get inBody(): boolean {
+    return this.#body !== null || this.#tunnel !== null
+  }
+
+  protected receive(memory: Buffer, count: number, lent: boolean): void {
     const { input } = this.#reader
     if (this.#tunnel !== null) {
-      this.#tunnel.receive(lent ? this.#memory.pieceOf(memory, 0, count) : memory)
+      this.#tunnel.receive(lent ? this.memory.pieceOf(memory, 0, count) : memory)
     } else if (this.#clock.phase < Phase.linger) {
       input.push(memory, count, lent)
       this.#advance()
@@ -250,7 +230,7 @@ export class LeanConnection extends ClientSocket implements SocketReader {
   /** Bytes that are not read as a request, not now or never: few are kept, then reading stops. */
   #hold(): boolean {
     if (this.#next instanceof Refused && this.#current === null) this.#answerRefused(this.#next)
-    else if (this.#reader.input.length > HELD_BYTES_MAX) this.pause()
+    else if (this.#reader.input.length > this.state.limits.heldBytesMax) this.pause()
     return false
   }
 
@@ -264,7 +244,8 @@ export class LeanConnection extends ClientSocket implements SocketReader {
       return false
     }
     if (!body.open) {
-      if (input.length > HELD_BYTES_MAX || (body.started && !body.cancelled)) this.pause()
+      if (input.length > this.state.limits.heldBytesMax || (body.started && !body.cancelled))
+        this.pause()
       return false
     }
     this.unpause()
@@ -329,10 +310,8 @@ export class LeanConnection extends ClientSocket implements SocketReader {
   }
 
   #onClose(): void {
-    const { socket } = this
-    if (this.#tunnel !== null && socket.readableEnded && socket.writableFinished) {
-      this.#current?.onTunnelOver()
-    }
+    const bothEnded = this.socket.readableEnded && this.socket.writableFinished
+    if (this.#tunnel !== null && bothEnded) this.#current?.onTunnelOver()
     this.lose('client-aborted')
     this.state.onClosed(this)
   }
@@ -350,6 +329,3 @@ export class LeanConnection extends ClientSocket implements SocketReader {
     this.socket.destroySoon()
   }
 }
-
-/** Of what nobody has asked for yet; below, a client that leaves is still noticed. */
-const HELD_BYTES_MAX = 16 * 1024

@@ -1,11 +1,5 @@
 import type { HttpLimits } from '../limits.ts'
-import {
-  findHeadEnd,
-  HEAD_INCOMPLETE,
-  HEAD_UNSOUND,
-  scanHead,
-  toResumePoint,
-} from './head-scan.ts'
+import { findHeadEnd, HEAD_INCOMPLETE, HEAD_UNSOUND, scanHead, toResumePoint } from './head-scan.ts'
 import { InputBuffer } from './input-buffer.ts'
 import type { ReadMemory } from './read-memory.ts'
 import { parseRequestHead, type RequestHead } from './request-head.ts'
@@ -52,6 +46,14 @@ export class RequestReader {
     const head = parseRequestHead(text, this.#limits)
     const tooLarge = !(head instanceof Refused) && head.bodyLength > this.#limits.bodyBytesMax
     return tooLarge ? REFUSALS.bodyBytes : head
+  }
+
+  /** What has arrived and is no request; null when there is nothing. */
+  takeRest(): Buffer | null {
+    const { input } = this
+    const rest = input.length === 0 ? null : input.pieceOf(input.bytes, input.start, input.end)
+    this.clear()
+    return rest
   }
 
   clear(): void {

@@ -25,6 +25,11 @@ export class TimerWheel {
     }
   }
 
+  /** The time by its ticks, which stand still while nothing is armed. */
+  get nowMs(): number {
+    return this.#now * this.#tickMs
+  }
+
   /** Sets or sets anew when the entry fires. */
   arm(entry: TimerEntry, delayMs: number): void {
     if (this.#closed) return

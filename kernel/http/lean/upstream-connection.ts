@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { HeaderList } from '@sallyport/sdk'
-import { type SendTarget, UpstreamFailure, type UpstreamFailureKind } from '../../exchange.ts'
+import { type SendTarget, UpstreamFailure } from '../../exchange.ts'
+import { IDEMPOTENT_METHODS } from '../../idempotent-methods.ts'
 import type { HttpLimits } from '../limits.ts'
 import type { ReceivedHead } from './answer-head.ts'
 import { AnswerReader, type AnswerReaderOwner } from './answer-reader.ts'
@@ -8,7 +9,8 @@ import type { LeanSending } from './lean-sending.ts'
 import { ReadMemory } from './read-memory.ts'
 import { RequestWriter, type RequestWriterOwner } from './request-writer.ts'
 import { SocketTunnel } from './socket-tunnel.ts'
-import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
+import type { TimerWheel } from './timer-wheel.ts'
+import { UpstreamClock } from './upstream-clock.ts'
 import type { Turn, TurnTask } from './turn.ts'
 import { openUpstreamSocket, type SocketNeeds, toConnectFailure } from './upstream-socket.ts'
 
@@ -37,8 +39,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   readonly #owner: ConnectionOwner
   readonly #socket: Socket
   readonly #reader: AnswerReader
-  readonly #timer = new TimerEntry(() => this.#onTimeout())
-  #timing: Timing = 'connect'
+  readonly #clock: UpstreamClock
   #sending: LeanSending | null
   /** As long as the body of the request is on its way. */
   #writer: RequestWriter | null = null
@@ -58,8 +59,8 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   constructor(owner: ConnectionOwner, sending: LeanSending) {
     this.#owner = owner
     this.#sending = sending
-    const memory = new ReadMemory(owner.readBuffer)
-    this.#reader = new AnswerReader(this, owner.limits, memory)
+    this.#clock = new UpstreamClock(owner.wheel, owner.limits, () => this.#onTimeout())
+    this.#reader = new AnswerReader(this, owner.limits, new ReadMemory(owner.readBuffer))
     sending.connection = this
     this.#socket = openUpstreamSocket(owner.target, owner, {
       onConnected: () => this.#begin(),
@@ -69,7 +70,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
       onEnd: () => this.#onEnd(),
       onLost: (error, connected) => this.#onLost(error, connected),
     })
-    this.#arm('connect', sending.request.timeouts.connectMs)
+    this.#clock.arm('connect', sending.request.timeouts.connectMs)
   }
 
   /** Sends a request on a connection that is free. */
@@ -81,7 +82,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
 
   /** It is free and waits for the next request. */
   rest(): void {
-    this.#arm('idle', this.idleMs)
+    this.#clock.arm('idle', this.idleMs)
   }
 
   /** Ends it; who waits for an answer is told nothing. */
@@ -91,7 +92,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
     this.#headWaits = false
     this.#sending = null
     this.#reader.stop()
-    this.#owner.wheel.disarm(this.#timer)
+    this.#clock.stop()
     const writer = this.#writer
     this.#writer = null
     this.#socket.destroy()
@@ -116,7 +117,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
     if (this.#paused || this.#gone) return
     this.#paused = true
     // Who does not read cannot tell how long the other side is silent.
-    if (this.#timing === 'read') this.#owner.wheel.disarm(this.#timer)
+    if (this.#clock.timing === 'read') this.#clock.stop()
     this.#socket.pause()
   }
 
@@ -141,7 +142,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   }
 
   onRequestWait(): void {
-    this.#arm('write', this.#sending!.request.timeouts.writeMs)
+    this.#clock.arm('write', this.#sending!.request.timeouts.writeMs)
   }
 
   onRequestEnd(): void {
@@ -162,12 +163,8 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   }
 
   onAnswerHead(head: ReceivedHead): void {
-    this.#keepAlive = head.keepAlive
-    this.idleMs = this.#owner.limits.upstreamIdleMs
-    if (head.keepAliveMs !== -1) {
-      this.idleMs = Math.min(this.idleMs, head.keepAliveMs - KEEP_ALIVE_MARGIN_MS)
-      if (this.idleMs <= 0) this.#keepAlive = false
-    }
+    this.idleMs = head.idleMs(this.#owner.limits.upstreamIdleMs)
+    this.#keepAlive = head.keepAlive && this.idleMs > 0
     this.#sending!.onHead(head, null)
   }
 
@@ -190,7 +187,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
       this.onBadAnswer('an upgrade nobody asked for')
       return
     }
-    this.#owner.wheel.disarm(this.#timer)
+    this.#clock.stop()
     this.#tunnel = new SocketTunnel(this.#socket)
     if (early.length > 0) this.#tunnel.receive(early)
     sending.connection = null
@@ -209,12 +206,13 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
     const { body, method } = sending.request
     this.#requests++
     this.#answered = false
+    this.#clock.begin()
     this.#reader.begin(method)
     if (body !== null) {
       // Who writes it may wait for the body.
       sending.keepHead()
-      this.#timing = 'write'
-      this.#owner.wheel.disarm(this.#timer)
+      this.#clock.stop()
+      this.#clock.timing = 'write'
       this.#writer = new RequestWriter(body, this)
       this.#writer.start(sending.head)
       return
@@ -228,24 +226,20 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
     // In the meantime it may have been cancelled, or the connection lost.
     if (!this.#headWaits) return
     this.#headWaits = false
-    const socket = this.#socket
     this.write(this.#sending!.head)
     // What fails at once was taken by nobody; the error itself is told later.
-    if (socket.errored !== null) this.#nothingSent = true
-    else if (socket.writableLength > 0) this.#owner.turn.lend()
+    if (this.#socket.errored !== null) this.#nothingSent = true
+    else if (this.#socket.writableLength > 0) this.#owner.turn.lend()
   }
 
   #onDrain(): void {
     this.#tunnel?.drained()
     const writer = this.#writer
     if (writer === null || !writer.waiting) return
-    this.#owner.wheel.disarm(this.#timer)
-    if (writer.over) {
-      this.#writer = null
-      this.#armRead()
-    } else {
-      writer.resume()
-    }
+    this.#clock.stop()
+    if (!writer.over) return writer.resume()
+    this.#writer = null
+    this.#armRead()
   }
 
   /** The callback of the socket; false stops reading. */
@@ -263,6 +257,10 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
       // It cannot be the answer to what has not been asked yet.
       this.#nothingSent = true
       this.#onCut('the upstream spoke before it was asked', false)
+      return false
+    }
+    if (this.#clock.overdue) {
+      this.fail(this.#clock.totalFailure(true))
       return false
     }
     this.#answered = true
@@ -308,55 +306,29 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   #mayRetry({ request: { body, method } }: LeanSending, orderly: boolean): boolean {
     if (this.#requests < 2 || this.#answered) return false
     if (body !== null && body.started) return false
-    return this.#nothingSent || (orderly && IDEMPOTENT.has(method))
+    return this.#nothingSent || (orderly && IDEMPOTENT_METHODS.has(method))
   }
 
   /** Begins the time for the next read anew, unless the request is not out yet. */
   #armRead(): void {
     if (this.#sending !== null && this.#writer === null && !this.#paused) {
-      this.#arm('read', this.#sending.request.timeouts.readMs)
+      this.#clock.arm('read', this.#sending.request.timeouts.readMs)
     }
-  }
-
-  #arm(timing: Timing, delayMs: number): void {
-    this.#timing = timing
-    this.#owner.wheel.arm(this.#timer, delayMs)
   }
 
   #onTimeout(): void {
-    if (this.#sending === null) {
-      this.close()
-      return
-    }
-    const { connectMs, writeMs, readMs } = this.#sending.request.timeouts
-    if (this.#timing === 'connect') {
-      this.#failInTime('connect-timeout', `no connection in ${connectMs} ms`)
-    } else if (this.#timing === 'read') {
-      this.#failInTime('read-timeout', `the upstream said nothing for ${readMs} ms`)
-    } else if (this.#reader.inHead) {
-      this.#failInTime('write-timeout', `the upstream took nothing for ${writeMs} ms`)
-    } else {
-      this.#giveUpWriting()
-    }
-  }
-
-  #failInTime(kind: UpstreamFailureKind, message: string): void {
-    this.fail(new UpstreamFailure(kind, message, this.#sending!.sent))
+    const sending = this.#sending
+    if (sending === null) this.close()
+    // While it answers, what it does not take of the request is its own affair.
+    else if (this.#clock.timing === 'write' && !this.#reader.inHead) this.#giveUpWriting()
+    else this.fail(this.#clock.toFailure(sending))
   }
 
   /** The upstream is answering and does not want the rest of the request. */
   #giveUpWriting(): void {
-    const writer = this.#writer
-    this.#writer = null
     this.#keepAlive = false
+    this.#writer?.stop()
+    this.#writer = null
     this.#armRead()
-    writer?.stop()
   }
 }
-
-type Timing = 'connect' | 'write' | 'read' | 'idle'
-
-/** The upstream counts from when it sent its answer, and the next request needs time to arrive. */
-const KEEP_ALIVE_MARGIN_MS = 1_000
-/** Methods that may be processed twice (RFC 9110, 9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])

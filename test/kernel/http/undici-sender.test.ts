@@ -130,7 +130,8 @@ test('a sender drops the pool used longest ago and finishes what is under way on
   const first = send(sender, request())
   const peer = await upstream.peer()
   await peer.has('\r\n\r\n')
-  const other = send(sender, 
+  const other = send(
+    sender,
     request({ timeouts: { connectMs: 4_000, writeMs: 5_000, readMs: 5_000 } }),
   )
   const otherPeer = await upstream.peer(1)

@@ -270,6 +270,7 @@ describe('the head of an answer', () => {
 
 function parse(text: string, method = 'GET'): ReceivedHead | string {
   const bytes = Buffer.from(text, 'latin1')
-  if (scanHead(bytes, 0, bytes.length) !== bytes.length) return 'a control character or a line end that is none, in the head'
+  if (scanHead(bytes, 0, bytes.length) !== bytes.length)
+    return 'a control character or a line end that is none, in the head'
   return parseAnswerHead(text, method, LIMITS)
 }
