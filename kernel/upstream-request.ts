@@ -54,7 +54,7 @@ export function toUpstreamRequest(
 }
 
 /** The client's own Host when the route preserves it, else the upstream's, else the target's. */
-export function upstreamHost(
+function upstreamHost(
   matched: Pick<MatchedRoute, 'upstreamHost'>,
   upstream: Pick<ServiceUpstream, 'hostHeader'>,
   target: { service: Pick<Service, 'protocol'>; hostname: string; port: number },

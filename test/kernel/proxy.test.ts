@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createLeanDataPath } from '../../kernel/http/lean/lean-data-path.ts'
 import { createHttpLimits } from '../../kernel/http/limits.ts'
 import { createNodeListener } from '../../kernel/http/node-listener.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
@@ -53,6 +54,35 @@ services:
   closing.push(gateway)
   return gateway
 }
+
+describe('an upstream that is given no more connections', () => {
+  it('gives 503 to a request that finds the queue full, and to one that waited too long', async () => {
+    const upstream = await upstreamOf(() => {})
+    const limits = { upstreamConnectionsMax: 1, queuedRequestsMax: 1, upstreamQueueMs: 200 }
+    const gateway = await startTestGateway({
+      dataPath: createLeanDataPath(createHttpLimits(limits)),
+      yaml: `
+_format_version: "3.0"
+services: [{ name: main, url: "${upstream.url}", routes: [{ name: main, paths: [/] }] }]
+`,
+    })
+    closing.push(gateway)
+    const hanging = new AbortController()
+    const first = fetch(`${gateway.url}/`, { signal: hanging.signal }).catch(() => null)
+    await expect.poll(() => upstream.seen.length).toBe(1)
+    const others = await Promise.all([fetch(`${gateway.url}/`), fetch(`${gateway.url}/`)])
+    expect(others.map((response) => response.status)).toEqual([503, 503])
+    for (const response of others) {
+      expect(await response.text()).toContain('The upstream server is currently unavailable')
+    }
+    const reasons = gateway.accessLog.map((entry) => entry.error).toSorted()
+    expect(reasons[0]).toMatch(/1 requests already wait for a connection$/)
+    expect(reasons[1]).toMatch(/no connection was free for 200 ms$/)
+    hanging.abort()
+    await first
+    expect(upstream.seen).toHaveLength(1)
+  })
+})
 
 describe('a try that fails', () => {
   it('is repeated at another target, never at one that has failed', async () => {

@@ -255,6 +255,56 @@ test('small pieces of one turn share a packet', async () => {
   expect(packets).toBe(1)
 })
 
+test('answers to pipelined requests share a packet, and each is whole', async () => {
+  const fixture = await start({ handler: echo })
+  const client = await fixture.client()
+  let packets = 0
+  client.socket.on('data', () => packets++)
+  client.send(GET.repeat(20))
+  await client.until((peer) => peer.statuses.length === 20)
+  expect(client.received.match(/GET \/a\?b=c /g)).toHaveLength(20)
+  expect(packets).toBeLessThan(5)
+})
+
+test('an answer that waits for the end of the turn is sent although the next one is cut', async () => {
+  let requests = 0
+  const fixture = await start({
+    handler: (exchange) => (++requests === 1 ? echo(exchange) : exchange.abort('plugin')),
+  })
+  const client = await fixture.client()
+  client.send(GET.repeat(2))
+  await client.over()
+  expect(client.statuses).toEqual([200])
+  expect(client.received).toContain('GET /a?b=c ')
+})
+
+test('heads and bodies of any size go out whole, also many in one turn', async () => {
+  const sizes = [0, 1, 2_000, 2_047, 2_048, 9_000, 30_000, 140_000]
+  const fixture = await start({
+    handler: (exchange) => {
+      const [head = 0, body = 0] = exchange.target.slice(1).split('.').map(Number)
+      const headers = ['X-Filler', 'h'.repeat(head)]
+      exchange.sendHead({ status: 200, headers, bodyLength: body })
+      exchange.end(Buffer.alloc(body, 'b'))
+    },
+  })
+  const pairs = sizes.flatMap((head) => sizes.map((body) => [head, body] as const))
+  const client = await fixture.client()
+  client.send(
+    pairs.map(([head, body]) => `GET /${head}.${body} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''),
+  )
+  await client.until((peer) => peer.statuses.length === pairs.length)
+  const total = pairs.reduce((sum, [, body]) => sum + body, 0)
+  await client.until((peer) => peer.received.split('\r\n\r\n').at(-1)!.length === sizes.at(-1))
+  const bodies = client.received.split(/HTTP\/1\.1 200 OK/).slice(1)
+  for (const [at, [head, body]] of pairs.entries()) {
+    const [lines = '', rest = ''] = bodies[at]!.split('\r\n\r\n')
+    expect(/X-Filler: (h*)/.exec(lines)![1]).toHaveLength(head)
+    expect(rest).toBe('b'.repeat(body))
+  }
+  expect(bodies.reduce((sum, text) => sum + text.split('\r\n\r\n')[1]!.length, 0)).toBe(total)
+})
+
 describe('after an upgrade', () => {
   const UPGRADE = 'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n'
 

@@ -196,6 +196,33 @@ describe('an upstream that', () => {
     expect((await outcome.over).summary).toBe('200 ok')
   })
 
+  test('goes on answering for too long fails at the total deadline', async () => {
+    const fixture = await start({ upstreamTotalMs: 200 })
+    const outcome = fixture.send()
+    const upstream = await fixture.upstream.peer()
+    await upstream.has('\r\n\r\n')
+    upstream.send('HTTP/1.1 200 OK\r\n\r\n')
+    const drip = setInterval(() => upstream.send('.'), 20)
+    await outcome.over
+    clearInterval(drip)
+    expect(outcome.summary).toMatch(/^200 \.+ then total-timeout true$/)
+    expect(fixture.pool).toBe('0 0 0')
+  })
+
+  test('speaks before it was asked is not believed', async () => {
+    const fixture = await start()
+    const first = fixture.send()
+    const upstream = await fixture.upstream.peer()
+    await answer(upstream)
+    await first.over
+    // The answer is in the socket before the request is made that it seems to belong to.
+    upstream.send(OK.replace('ok', 'no'))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    const second = fixture.send()
+    await answer(await fixture.upstream.peer(1))
+    expect((await second.over).summary).toBe('200 ok')
+  })
+
   test('sends trailers has them passed on', async () => {
     const fixture = await start()
     const outcome = fixture.send()
