@@ -14,6 +14,14 @@ const CHANGES_MAX = 1_000
 /** `ctx.shared` of a tenant, and `ctx.plugin` of an instance, as JSON. */
 const CONTEXT_LENGTH_MAX = 16 * 1024
 const ARGUMENTS_MAX = 64
+/** After one of these the request is answered, whatever else fails. */
+const DECIDES: ReadonlySet<unknown> = new Set<PdkMember>(['response.exit', 'response.error'])
+const TAKES_BYTES: ReadonlySet<PdkMember> = new Set<PdkMember>([
+  'response.exit',
+  'response.setChunk',
+  'response.setRawBody',
+  'service.request.setRawBody',
+])
 
 /**
  * Applies what came out of a sandbox. Nothing in it is trusted: every change is looked up in the PDK
@@ -28,7 +36,7 @@ export function applyCallResult(call: PluginCall, result: unknown): void {
   }
   if (shared !== undefined) call.sharedContext = checkContext('ctx.shared', shared)
   if (plugin !== undefined) call.pluginContext = checkContext('ctx.plugin', plugin)
-  const decided = changes.some((change) => Array.isArray(change) && change[0] === 'response.exit')
+  const decided = changes.some((change) => Array.isArray(change) && DECIDES.has(change[0]))
   try {
     for (const change of changes) applyChange(call, change)
   } catch (error) {
@@ -63,8 +71,7 @@ function applyChange(call: PluginCall, change: unknown): void {
 
 /** Bytes cross as `{ base64 }` where a member takes bytes. */
 function decodeArgument(member: PdkMember, argument: unknown): unknown {
-  const takesBytes = member === 'response.setChunk' || member === 'response.exit'
-  if (!takesBytes || !isRecord(argument)) return argument
+  if (!TAKES_BYTES.has(member) || !isRecord(argument)) return argument
   const keys = Object.keys(argument)
   if (keys.length !== 1 || typeof argument['base64'] !== 'string') return argument
   return Buffer.from(argument['base64'], 'base64')

@@ -1,11 +1,13 @@
 import { nowMs } from './clock.ts'
-import type { Credential, Consumer, HeaderList } from '@sallyport/sdk'
+import type { Credential, Consumer, HeaderList, SerializeValue } from '@sallyport/sdk'
 import { type Answer, applyPendingOperations, type HeaderOperation } from './answer.ts'
 import type { Chain } from './chain.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
 import type { ConsumerRecord } from './directory.ts'
 import { type ErrorCode, errorHeaders, ERRORS, formatError } from './errors.ts'
 import type { CancelReason, Exchange, ExchangeObserver, Sending, Tunnel } from './exchange.ts'
+import type { ReadableRequestBody } from './request-body.ts'
+import { ServiceChanges } from './service-changes.ts'
 import type { Trace } from './trace.ts'
 import type { MatchedRoute } from './matched-route.ts'
 import type { PickedTarget } from './balancer/balancer.ts'
@@ -17,6 +19,11 @@ export interface Try {
   endedAtMs: number
   /** Null when it brought an answer. */
   failure: string | null
+}
+
+/** Seen by plugins of the same tenant, and by those of no tenant. */
+export interface TenantSerializeValue extends SerializeValue {
+  readonly tenant: string | null
 }
 
 /** Who takes the body of an answer: told when the client can take more, and when it has gone. */
@@ -50,12 +57,12 @@ export class RequestContext implements ExchangeObserver {
   /** By id: those that plugins of this request have loaded. */
   loadedConsumers: Map<string, ConsumerRecord> | null = null
 
-  /** The Host header that a plugin wants the upstream to get. */
-  serviceHost: string | null = null
-  /** The query that a plugin wants the upstream to get, with its question mark. */
-  serviceQuery: string | null = null
-  /** The request's headers for the upstream; null while nobody has changed them. */
-  serviceHeaders: HeaderList | null = null
+  /** What plugins made of the request for the upstream; null while none has changed it. */
+  changes: ServiceChanges | null = null
+  /** A plugin wants the upstream's answer to be collected. */
+  buffersAnswer = false
+  /** The body of the request, once a plugin has asked for it. */
+  readableBody: ReadableRequestBody | null = null
   target: PickedTarget | null = null
   readonly tries: Try[] = []
   sending: Sending | null = null
@@ -70,6 +77,8 @@ export class RequestContext implements ExchangeObserver {
   /** What the upstream answered, kept when the answer is changed; null when none did. */
   serviceStatus: number | null = null
   serviceHeadersReceived: HeaderList | null = null
+  /** The body of the upstream's answer, when it was collected. */
+  serviceBodyReceived: Uint8Array | null = null
   /** Changes of the answer's head made before there was an answer. */
   readonly pendingOperations: HeaderOperation[] = []
   pendingStatus: number | null = null
@@ -81,6 +90,9 @@ export class RequestContext implements ExchangeObserver {
   /** `ctx.shared` by tenant (the empty string: none), `ctx.plugin` by instance key. */
   shared: Map<string, Record<string, unknown>> | null = null
   pluginContexts: Map<string, Record<string, unknown>> | null = null
+
+  /** What plugins have said for the log of the request, and whose plugins. */
+  serializeValues: TenantSerializeValue[] | null = null
 
   trace: Trace | null = null
   upstreamHeadAtMs = 0
@@ -96,6 +108,11 @@ export class RequestContext implements ExchangeObserver {
     this.startTimeMs = Date.now()
     this.chain = snapshot.chains.globalChain
     exchange.observer = this
+  }
+
+  /** The changes of plugins, to be added to. */
+  get ownChanges(): ServiceChanges {
+    return (this.changes ??= new ServiceChanges())
   }
 
   get consumerView(): Consumer | null {

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import { getHeader, type HeaderList } from '@sallyport/sdk'
 import type { Exchange, UpstreamFailureKind } from './exchange.ts'
 
@@ -87,6 +88,28 @@ export interface ErrorBody {
 export function formatError(exchange: Exchange, message: string, requestId: string): ErrorBody {
   const form = chooseForm(getHeader(exchange.headers, 'accept'))
   return { contentType: form.contentType, body: Buffer.from(form.write(message, requestId)) }
+}
+
+/** What Kong says for a status that nobody gave a message for. */
+const USUAL_MESSAGES: Readonly<Record<number, string>> = {
+  400: 'Bad request',
+  401: 'Unauthorized',
+  404: 'Not found',
+  405: 'Method not allowed',
+  408: 'Request timeout',
+  411: 'Length required',
+  412: 'Precondition failed',
+  413: 'Payload too large',
+  414: 'URI too long',
+  417: 'Expectation failed',
+  500: 'An unexpected error occurred',
+  502: 'An invalid response was received from the upstream server',
+  503: 'The upstream server is currently unavailable',
+  504: 'The upstream server is timing out',
+}
+
+export function usualMessage(status: number): string {
+  return USUAL_MESSAGES[status] ?? STATUS_CODES[status] ?? 'The request failed'
 }
 
 /** Headers that an error row wants besides the body's own. */

@@ -1,5 +1,11 @@
 import { isIP } from 'node:net'
-import { findHeader, getHeader, getHeaderValues, type HeaderList } from '@sallyport/sdk'
+import {
+  findHeader,
+  type ForwardedView,
+  getHeader,
+  getHeaderValues,
+  type HeaderList,
+} from '@sallyport/sdk'
 import type { Exchange } from './exchange.ts'
 import { HEADER_TRAITS, headerTraits } from './header-name.ts'
 
@@ -140,6 +146,25 @@ export function forwardedScheme(
 ): string {
   if (!isTrusted(connection.clientAddress)) return connection.scheme
   return getHeader(headers, 'x-forwarded-proto') ?? connection.scheme
+}
+
+/** What a trusted peer tells of what the client used; null when the peer is not trusted. */
+export function forwardedView(
+  exchange: Exchange,
+  isTrusted: (address: string) => boolean,
+  rawPath: string,
+): ForwardedView | null {
+  const { connection, headers } = exchange
+  if (!isTrusted(connection.clientAddress)) return null
+  const host = getHeader(headers, 'x-forwarded-host')
+  const port = Number(getHeader(headers, 'x-forwarded-port') ?? '')
+  return {
+    scheme: forwardedScheme(exchange, isTrusted),
+    hostname: hostnameOf(host ?? exchange.authority),
+    port: Number.isInteger(port) && port > 0 && port <= 65_535 ? port : connection.localPort,
+    path: getHeader(headers, 'x-forwarded-path') ?? rawPath,
+    prefix: getHeader(headers, 'x-forwarded-prefix'),
+  }
 }
 
 /** The address of a hop, which some proxies write with a port; null when it is none. */

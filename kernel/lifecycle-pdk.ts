@@ -1,4 +1,5 @@
-import type { LifecyclePdk, LogPdk } from '@sallyport/sdk'
+import type { LifecyclePdk } from '@sallyport/sdk'
+import { getMemoryStats } from './pdk/context.ts'
 import type { Environment } from './environment.ts'
 import { PLUGIN_LEVELS, type PluginLevel } from './telemetry/plugin-levels.ts'
 
@@ -9,17 +10,23 @@ export function createLifecyclePdk(pluginName: string, environment: Environment)
     (level: PluginLevel) =>
     (...parts: unknown[]) =>
       log[PLUGIN_LEVELS[level]](parts.map(String).join(''))
-  const logPdk: LogPdk = {
+  const logPdk: LifecyclePdk['log'] = {
     debug: at('debug'),
     info: at('info'),
     notice: at('notice'),
     warn: at('warn'),
     err: at('err'),
     crit: at('crit'),
+    alert: at('alert'),
+    emerg: at('emerg'),
   }
   return {
     log: logPdk,
-    node: { getId: () => environment.nodeId, getHostname: () => environment.hostname },
+    node: {
+      getId: () => environment.nodeId,
+      getHostname: () => environment.hostname,
+      getMemoryStats,
+    },
     // There is one life cycle for all instances of a plugin, so its name stands for them.
     plugin: { getId: () => pluginName },
   }

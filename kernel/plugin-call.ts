@@ -1,7 +1,9 @@
 import {
   type CallView,
   HostFailure,
+  isPdkMember,
   type Pdk,
+  PDK_MEMBERS,
   PdkError,
   type PdkMember,
   PDK_PHASE_BITS,
@@ -18,12 +20,13 @@ import type { Environment } from './environment.ts'
 import { createPdk } from './pdk/build.ts'
 import { PDK_IMPLEMENTATION } from './pdk/implementation.ts'
 import type { HostCall } from './plugin-host.ts'
+import type { ServiceChanges } from './service-changes.ts'
 
 /** The changeable part of a request, as it was before a handler touched it. */
 interface Checkpoint {
-  readonly serviceHost: string | null
-  readonly serviceQuery: string | null
-  readonly serviceHeaders: RequestContext['serviceHeaders']
+  readonly changes: ServiceChanges | null
+  readonly buffersAnswer: boolean
+  readonly serializeValues: number
   readonly answer: Answer | null
   readonly pendingOperations: number
   readonly pendingStatus: number | null
@@ -104,7 +107,7 @@ export class PluginCall implements HostCall {
   }
 
   effect(member: string, args: readonly unknown[]): Promise<unknown> {
-    if (member !== 'client.loadConsumer' && member !== 'client.loadCredential') {
+    if (!isPdkMember(member) || PDK_MEMBERS[member].kind !== 'effect') {
       return Promise.reject(new PdkError('NOT_FOUND', `"${member}" is not an effect of the PDK`))
     }
     try {
@@ -140,9 +143,9 @@ export class PluginCall implements HostCall {
     const shared = ctx.shared?.get(this.step.tenant ?? '') ?? null
     const plugin = ctx.pluginContexts?.get(this.step.instanceKey) ?? null
     return {
-      serviceHost: ctx.serviceHost,
-      serviceQuery: ctx.serviceQuery,
-      serviceHeaders: ctx.serviceHeaders === null ? null : ctx.serviceHeaders.slice(),
+      changes: ctx.changes === null ? null : ctx.changes.copy(),
+      buffersAnswer: ctx.buffersAnswer,
+      serializeValues: ctx.serializeValues?.length ?? 0,
       answer: ctx.answer === null ? null : { ...ctx.answer, headers: ctx.answer.headers.slice() },
       pendingOperations: ctx.pendingOperations.length,
       pendingStatus: ctx.pendingStatus,
@@ -156,9 +159,9 @@ export class PluginCall implements HostCall {
 
   restore(before: Checkpoint): void {
     const { ctx } = this
-    ctx.serviceHost = before.serviceHost
-    ctx.serviceQuery = before.serviceQuery
-    ctx.serviceHeaders = before.serviceHeaders
+    ctx.changes = before.changes
+    ctx.buffersAnswer = before.buffersAnswer
+    if (ctx.serializeValues !== null) ctx.serializeValues.length = before.serializeValues
     ctx.answer = before.answer
     ctx.pendingOperations.length = before.pendingOperations
     ctx.pendingStatus = before.pendingStatus

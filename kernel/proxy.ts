@@ -7,6 +7,7 @@ import type { RequestContext, Try } from './context.ts'
 import { type ErrorCode, UPSTREAM_FAILURES } from './errors.ts'
 import {
   type AnswerReceiver,
+  type BodySource,
   type UpstreamAnswer,
   UpstreamFailure,
   type UpstreamSender,
@@ -16,7 +17,9 @@ import type { HeaderNames } from './header-names.ts'
 import { IDEMPOTENT_METHODS } from './idempotent-methods.ts'
 import type { Environment } from './environment.ts'
 import type { MatchedRoute } from './matched-route.ts'
+import { BytesBody } from './request-body.ts'
 import { runPhase } from './run-phase.ts'
+import type { ServiceChanges } from './service-changes.ts'
 import { toUpstreamRequest } from './upstream-request.ts'
 import { Waiting } from './waiting.ts'
 
@@ -50,13 +53,14 @@ class Proxying extends Waiting implements AnswerReceiver {
   readonly #matched: MatchedRoute
   readonly #service: Service
   readonly #upstream: ServiceUpstream
+  readonly #retries: number
   readonly #tried: TargetAddress[] = []
   /** As `access` left the request: what each try begins with. */
-  readonly #headers: readonly string[] | null
-  readonly #host: string | null
+  readonly #changes: ServiceChanges | null
   readonly #operations: number
   readonly #status: number | null
   #attempt: Try | null = null
+  #body: BodySource | null = null
 
   constructor(ctx: RequestContext, tools: ProxyTools, matched: MatchedRoute, service: Service) {
     super()
@@ -64,9 +68,13 @@ class Proxying extends Waiting implements AnswerReceiver {
     this.#tools = tools
     this.#matched = matched
     this.#service = service
-    this.#upstream = ctx.snapshot.upstreams.of(service)
-    this.#headers = ctx.serviceHeaders
-    this.#host = ctx.serviceHost
+    const { changes } = ctx
+    const named = changes?.upstream ?? null
+    this.#upstream = ctx.snapshot.upstreams.of(
+      named === null ? service : { ...service, host: named },
+    )
+    this.#retries = changes?.retries ?? service.retries
+    this.#changes = changes
     this.#operations = ctx.pendingOperations.length
     this.#status = ctx.pendingStatus
   }
@@ -75,10 +83,7 @@ class Proxying extends Waiting implements AnswerReceiver {
   tryNext(last: { code: ErrorCode; detail: string } | null = null): void {
     try {
       const ctx = this.#ctx
-      const address =
-        this.#tried.length > this.#service.retries
-          ? null
-          : this.#upstream.balancer.pick(this.#tried)
+      const address = this.#pick()
       if (address === null) {
         if (last === null) ctx.fail('NO_TARGET', `no target of ${this.#service.host} is left`)
         else ctx.fail(last.code, last.detail)
@@ -88,8 +93,7 @@ class Proxying extends Waiting implements AnswerReceiver {
       this.#tried.push(address)
       const { hostname, port } = address
       ctx.target = { hostname, port, tryNumber: this.#tried.length }
-      ctx.serviceHeaders = this.#headers === null ? null : this.#headers.slice()
-      ctx.serviceHost = this.#host
+      ctx.changes = this.#changes === null ? null : this.#changes.copy()
       ctx.pendingOperations.length = this.#operations
       ctx.pendingStatus = this.#status
       const filtered = runPhase(ctx, 'beforeProxy', this.#tools.environment)
@@ -98,6 +102,14 @@ class Proxying extends Waiting implements AnswerReceiver {
     } catch (error) {
       this.fail(error)
     }
+  }
+
+  /** A target that a plugin chose is the only one. */
+  #pick(): TargetAddress | null {
+    if (this.#tried.length > this.#retries) return null
+    const chosen = this.#changes?.target ?? null
+    if (chosen === null) return this.#upstream.balancer.pick(this.#tried)
+    return this.#tried.length === 0 ? { ...chosen, weight: 1 } : null
   }
 
   onInformation(status: number, headers: readonly string[]): void {
@@ -146,7 +158,7 @@ class Proxying extends Waiting implements AnswerReceiver {
     const { code, retry } = UPSTREAM_FAILURES[error.kind]
     const { hostname, port } = ctx.target!
     const detail = `${hostname}:${port}: ${error.message}`
-    if (retry && mayTryAgain(ctx, error)) this.tryNext({ code, detail })
+    if (retry && this.#mayTryAgain(error)) this.tryNext({ code, detail })
     else {
       ctx.fail(code, detail)
       this.settle()
@@ -159,6 +171,8 @@ class Proxying extends Waiting implements AnswerReceiver {
       this.settle()
       return
     }
+    const chosen = ctx.changes?.target ?? null
+    if (chosen !== null) ctx.target = { ...chosen, tryNumber: this.#tried.length }
     const { sender, environment, headerNames } = this.#tools
     const request = toUpstreamRequest(ctx, this.#matched, {
       service: this.#service,
@@ -169,6 +183,7 @@ class Proxying extends Waiting implements AnswerReceiver {
     const startedAtMs = nowMs()
     const target = ctx.target!
     this.#attempt = { target, startedAtMs, endedAtMs: startedAtMs, failure: null }
+    this.#body = request.body
     ctx.tries.push(this.#attempt)
     ctx.trace?.onTryStart(target)
     ctx.sending = sender.send(request, this)
@@ -180,10 +195,12 @@ class Proxying extends Waiting implements AnswerReceiver {
     attempt.endedAtMs = this.#ctx.upstreamHeadAtMs = nowMs()
     this.#ctx.trace?.onTryEnd(attempt.target, failure)
   }
-}
 
-/** Only what the upstream cannot have acted on, or may act on twice, is sent a second time. */
-function mayTryAgain(ctx: RequestContext, failure: UpstreamFailure): boolean {
-  if (ctx.exchange.body?.started === true) return false
-  return !failure.sent || IDEMPOTENT_METHODS.has(ctx.exchange.method)
+  /** Only what the upstream cannot have acted on, or may act on twice, is sent a second time. */
+  #mayTryAgain(failure: UpstreamFailure): boolean {
+    const body = this.#body
+    if (body !== null && body.started && !(body instanceof BytesBody)) return false
+    const { changes, exchange } = this.#ctx
+    return !failure.sent || IDEMPOTENT_METHODS.has(changes?.method ?? exchange.method)
+  }
 }

@@ -24,7 +24,8 @@ const DEBUG_HEADER = 'X-Sallyport-Trace'
  * the answer must be aborted.
  */
 export function sendAnswer(ctx: RequestContext, tools: ProxyTools): void | Pending {
-  return ctx.chain.buffersAnswer ? respond(ctx, tools) : filterAndSend(ctx, tools)
+  const buffers = ctx.chain.buffersAnswer || ctx.buffersAnswer
+  return buffers ? respond(ctx, tools) : filterAndSend(ctx, tools)
 }
 
 async function respond(ctx: RequestContext, tools: ProxyTools): Promise<void> {
@@ -78,6 +79,7 @@ async function bufferAnswer(ctx: RequestContext): Promise<void> {
   try {
     const bytes = collectBody(body, BUFFERED_ANSWER_BYTES_MAX)
     answer.body = await Promise.race([bytes, clientHasGone])
+    if (answer.source === 'service') ctx.serviceBodyReceived = answer.body
   } catch (error) {
     ctx.fail(toErrorCode(error), error instanceof Error ? error.message : String(error))
   } finally {

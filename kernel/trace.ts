@@ -6,9 +6,9 @@ import type { PickedTarget } from './balancer/balancer.ts'
 /** How a step ended. */
 export type StepOutcome = 'ran' | 'exited' | 'failed' | 'skipped'
 
-/** One step or one try, as the trace of a request tells it. Times are milliseconds. */
+/** One step, one try, or a span of a plugin's own, as the trace of a request tells it. Times are milliseconds. */
 export interface Span {
-  readonly kind: 'step' | 'try'
+  readonly kind: 'step' | 'try' | 'plugin'
   /** The plugin's name, or the target. */
   readonly name: string
   readonly instanceId: string | null
@@ -63,6 +63,25 @@ export class Trace implements SpanObserver {
       phase: null,
       outcome: failure === null ? 'answered' : 'failed',
       detail: failure,
+    })
+  }
+
+  /** A span that a plugin has measured itself. */
+  addPluginSpan(
+    step: Step,
+    span: { name: string; phase: Phase; durationMs: number; detail: string | null },
+  ): void {
+    if (this.spans.length >= SPANS_MAX) return
+    const { name, phase, durationMs, detail } = span
+    this.spans.push({
+      kind: 'plugin',
+      name: `${step.pluginName}/${name}`,
+      instanceId: step.instanceId,
+      phase,
+      startedAtMs: nowMs() - durationMs,
+      durationMs,
+      outcome: 'ran',
+      detail,
     })
   }
 

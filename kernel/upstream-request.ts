@@ -2,9 +2,10 @@ import { setHeader } from '@sallyport/sdk'
 import type { ServiceUpstream } from './balancer/upstreams.ts'
 import type { Service } from './config/entities.ts'
 import type { RequestContext } from './context.ts'
-import type { UpstreamRequest } from './exchange.ts'
+import type { BodySource, UpstreamRequest } from './exchange.ts'
 import { toUpstreamHeaders } from './forwarded-headers.ts'
 import type { MatchedRoute } from './matched-route.ts'
+import { BytesBody } from './request-body.ts'
 
 /** What a try is made of besides the request. */
 export interface TryFacts {
@@ -21,18 +22,18 @@ export function toUpstreamRequest(
   matched: MatchedRoute,
   { service, upstream, isTrusted, requestIdName }: TryFacts,
 ): UpstreamRequest {
-  const { exchange } = ctx
+  const { exchange, changes } = ctx
   const { hostname, port } = ctx.target!
-  const path = ctx.rawPath + ctx.query
-  const facts = { exchange, isTrusted, path, prefix: matched.prefix }
-  const headers = toUpstreamHeaders(ctx.serviceHeaders, facts)
+  const facts = { exchange, isTrusted, path: ctx.rawPath + ctx.query, prefix: matched.prefix }
+  const headers = toUpstreamHeaders(changes === null ? null : changes.headers, facts)
   // A body filter works on the plain bytes; nobody here would unpack them for it.
   if (ctx.chain.filtersBody) setHeader(headers, 'Accept-Encoding', 'identity')
   // Set, not added: a client cannot make up the id under which it is found in logs.
   setHeader(headers, requestIdName, ctx.id)
-  const host = ctx.serviceHost ?? upstreamHost(matched, upstream, { service, hostname, port })
+  const isTls = (changes?.scheme ?? service.protocol) === 'https'
+  const host = changes?.host ?? upstreamHost(matched, upstream, { isTls, hostname, port })
   headers.push('Host', host)
-  const isTls = service.protocol === 'https'
+  const path = changes?.path ?? matched.upstreamPath
   return {
     target: {
       scheme: isTls ? 'https' : 'http',
@@ -40,12 +41,12 @@ export function toUpstreamRequest(
       port,
       tlsName: isTls ? hostname : null,
     },
-    method: exchange.method,
-    path: matched.upstreamPath + (ctx.serviceQuery ?? ctx.query),
+    method: changes?.method ?? exchange.method,
+    path: path + (changes?.query ?? ctx.query),
     headers,
-    body: exchange.body,
+    body: bodyToSend(ctx),
     upgrade: toOfferedUpgrade(exchange.upgrade),
-    timeouts: {
+    timeouts: changes?.timeouts ?? {
       connectMs: service.connect_timeout,
       writeMs: service.write_timeout,
       readMs: service.read_timeout,
@@ -53,16 +54,22 @@ export function toUpstreamRequest(
   }
 }
 
+/** What a plugin made of the body, what one has read of it, or the body as it comes. */
+function bodyToSend({ changes, exchange, readableBody }: RequestContext): BodySource | null {
+  if (changes !== null && changes.body !== null) return new BytesBody(changes.body)
+  return readableBody === null ? exchange.body : readableBody.toSource()
+}
+
 /** The client's own Host when the route preserves it, else the upstream's, else the target's. */
 function upstreamHost(
   matched: Pick<MatchedRoute, 'upstreamHost'>,
   upstream: Pick<ServiceUpstream, 'hostHeader'>,
-  target: { service: Pick<Service, 'protocol'>; hostname: string; port: number },
+  target: { isTls: boolean; hostname: string; port: number },
 ): string {
   if (matched.upstreamHost !== null) return matched.upstreamHost
   if (upstream.hostHeader !== null) return upstream.hostHeader
   const hostname = target.hostname.includes(':') ? `[${target.hostname}]` : target.hostname
-  const usualPort = target.service.protocol === 'https' ? 443 : 80
+  const usualPort = target.isTls ? 443 : 80
   return target.port === usualPort ? hostname : `${hostname}:${target.port}`
 }
 

@@ -47,7 +47,11 @@ export async function describePlugin(options: {
     await child.ready
     const plugin = { name: 'plugin', source }
     const library = await makeGuestLibrary()
-    const { manifest } = await loaded.load(plugin, library, toGuestOptions(limits, NO_NODE))
+    const { manifest } = await loaded.load(
+      plugin,
+      library,
+      toGuestOptions(limits, { node: NO_NODE }),
+    )
     return checkManifest(manifest)
   } catch (error) {
     throw new Error(`${origin}: ${(error as Error).message}`, { cause: error })

@@ -54,9 +54,16 @@ function sleep(ms: unknown, leftMs: number): Promise<EffectAnswer> {
 }
 
 function toAnswer(member: string, value: unknown, bytesMax: number): EffectAnswer {
-  const json = (JSON.stringify(value) as string | undefined) ?? 'null'
+  const json = (JSON.stringify(toCrossing(value)) as string | undefined) ?? 'null'
   if (json.length <= bytesMax) return { ok: true, value: json }
   return toFailure(new PdkError('LIMIT', `${member}: the answer is ${json.length} characters long`))
+}
+
+/** Bytes cross in base64. */
+function toCrossing(value: unknown): unknown {
+  if (!(value instanceof Uint8Array)) return value
+  const { buffer, byteOffset, byteLength } = value
+  return { base64: Buffer.from(buffer, byteOffset, byteLength).toString('base64') }
 }
 
 function toFailure(error: unknown): EffectAnswer {

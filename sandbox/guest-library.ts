@@ -6,7 +6,7 @@ import { LIBRARY_MODULE, SDK_MODULE } from './module-names.ts'
 
 /** JavaScript that is evaluated inside an isolate before a plugin, and what a plugin may import. */
 export interface GuestLibrary {
-  /** The body of a function of `$0` (post), `$1` (random), `$2` (options as JSON). */
+  /** The body of a function of `$0` (post), `$1` (random), `$2` (native), `$3` (options as JSON). */
   readonly library: string
   /** The ES module behind `@sallyport/sdk`. */
   readonly sdk: string
@@ -65,7 +65,7 @@ async function bundleLibrary(): Promise<string> {
     platform: 'neutral',
     globalName: 'guest',
   })
-  return `'use strict';${code}\nreturn guest.start($0, $1, $2)\n//# sourceURL=sallyport:library`
+  return `'use strict';${code}\nreturn guest.start($0, $1, $2, $3)\n//# sourceURL=sallyport:library`
 }
 
 /** In an isolate `PdkError` is one class: the one that the library throws. */

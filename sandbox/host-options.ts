@@ -1,3 +1,4 @@
+import type { GuestOptions } from './guest/options.ts'
 import type { SandboxLimits } from './limits.ts'
 
 /** Counts over all workers of a node; the kernel's counters port has this shape. */
@@ -21,6 +22,8 @@ export interface SandboxHostOptions {
   readonly counters: CountersPort
   /** What `pdk.node` tells. */
   readonly node: { readonly id: string; readonly hostname: string }
+  /** Addresses and CIDR ranges of trusted proxies; default none. */
+  readonly trustedIps?: readonly string[]
   readonly limits?: Partial<SandboxLimits>
   /** Milliseconds of a monotonic clock; replaced in tests. */
   readonly nowMs?: () => number
@@ -35,7 +38,10 @@ export interface IsolateHostOptions extends SandboxHostOptions {
 }
 
 /** The options of the guest library as they cross. */
-export function toGuestOptions(limits: SandboxLimits, node: SandboxHostOptions['node']): object {
+export function toGuestOptions(
+  limits: SandboxLimits,
+  { node, trustedIps = [] }: Pick<SandboxHostOptions, 'node' | 'trustedIps'>,
+): GuestOptions {
   return {
     resultBytesMax: limits.resultBytesMax,
     depthMax: limits.depthMax,
@@ -46,6 +52,7 @@ export function toGuestOptions(limits: SandboxLimits, node: SandboxHostOptions['
     effectsMax: limits.effectsMax,
     timersMax: limits.timersMax,
     node,
+    trustedIps,
   }
 }
 

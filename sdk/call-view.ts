@@ -1,5 +1,7 @@
 import type { Consumer, Credential, Route, Service, Target } from './entities.ts'
+import type { UriCaptures } from './pdk.ts'
 import type { Phase } from './phase.ts'
+import type { SerializeValue } from './serialize.ts'
 
 /**
  * What crosses into a sandbox for one handler call: everything that the synchronous part of the PDK
@@ -19,6 +21,10 @@ export interface CallView {
     readonly scheme: string
     readonly hostname: string
     readonly port: number
+    /** As a trusted proxy tells it; null when none does. */
+    readonly forwarded: ForwardedView | null
+    /** What the route has taken off the path; empty for nothing. */
+    readonly prefix: string
     readonly httpVersion: string
     readonly method: string
     readonly path: string
@@ -26,6 +32,8 @@ export interface CallView {
     readonly rawQuery: string
     readonly startTimeMs: number
     readonly headers: readonly string[]
+    /** Of a route with a regular expression as path. */
+    readonly captures: UriCaptures | null
   }
   readonly route: Route | null
   readonly service: Service | null
@@ -38,12 +46,35 @@ export interface CallView {
   } | null
   /** What the upstream answered; null when nothing came from an upstream. */
   readonly serviceResponse: { readonly status: number; readonly headers: readonly string[] } | null
+  /** What is known at the end; null before `log`. */
+  readonly log: LogView | null
   /** The chunk of `bodyFilter`, base64. */
   readonly chunk: { readonly base64: string; readonly isLast: boolean } | null
   readonly ctx: {
     readonly shared: Readonly<Record<string, unknown>>
     readonly plugin: Readonly<Record<string, unknown>>
   }
+}
+
+/** What a client used, as a trusted proxy in front of the gateway tells it. */
+export interface ForwardedView {
+  readonly scheme: string
+  readonly hostname: string
+  readonly port: number
+  readonly path: string
+  readonly prefix: string | null
+}
+
+/** Of a request that is over. Times are milliseconds, sizes bytes. */
+export interface LogView {
+  readonly requestBytes: number
+  readonly responseBytes: number
+  readonly upstreamUri: string | null
+  /** `kong` is the gateway's own part, as Kong's logs call it. */
+  readonly latencies: { readonly kong: number; readonly proxy: number; readonly request: number }
+  readonly tries: readonly { readonly ip: string; readonly port: number; readonly state?: string }[]
+  /** What plugins have told `log.setSerializeValue` so far. */
+  readonly values: readonly SerializeValue[]
 }
 
 /**

@@ -4,10 +4,15 @@
 export const PDK_ERRORS = {
   ALREADY_EXITED: 'the handler changed the message after it had called response.exit',
   BAD_ARGUMENT: 'an argument has the wrong type or a value that cannot be used',
+  BAD_BODY: 'the body is not of the type that it is said to be',
+  BODY_GONE: 'the body was sent on already and is not kept',
+  BODY_NOT_BUFFERED: 'the body flows past; service.request.enableBuffering collects it',
   BODY_TOO_LARGE: 'the body is larger than the caller allowed',
   HANDLER_OVER: 'the handler has ended or ran out of time; its pdk object is no longer usable',
   LIMIT: 'a limit of the gateway or of the tenant was reached',
   NOT_FOUND: 'what was named does not exist',
+  NOT_GRANTED: 'the operator has not granted this to the plugin',
+  UNKNOWN_TYPE: 'the body is of a type that is not parsed',
   WRONG_PHASE: 'the member cannot be called in this phase',
 } as const
 

@@ -4,20 +4,33 @@
  */
 export type {
   BalancerPdk,
+  BodyLimits,
   ClientPdk,
   CtxPdk,
+  FinishedSpan,
   HeaderLimits,
   HeaderValue,
+  IpPdk,
   LogPdk,
+  MemoryStats,
   NodePdk,
   Pdk,
   PluginPdk,
+  QueryArg,
+  QueryLimits,
+  QueryValues,
   RequestPdk,
   ResponsePdk,
   RouterPdk,
+  SerializedRequest,
+  SerializeMode,
   ServicePdk,
   ServiceRequestPdk,
   ServiceResponsePdk,
+  Span,
+  SpanValue,
+  TracingPdk,
+  UriCaptures,
 } from './pdk.ts'
 export type {
   Consumer,
@@ -71,5 +84,8 @@ export {
   toHeaderObject,
 } from './header-list.ts'
 export { toManifest } from './manifest.ts'
-export type { CallResult, CallView } from './call-view.ts'
+export type { CallResult, CallView, ForwardedView, LogView } from './call-view.ts'
 export { HOST_FAILURES, HostFailure, type HostFailureKind } from './host-failure.ts'
+export { decodeQueryPart, encodeQuery, findQueryArg, parseQuery } from './query.ts'
+export { SERIALIZE_MODES, type SerializeValue, toSerializedRequest } from './serialize.ts'
+export { startSpan } from './span.ts'

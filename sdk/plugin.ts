@@ -9,7 +9,11 @@ export type Handler<Config = unknown> = (pdk: Pdk, config: Config) => void | Pro
 export type Handlers<Config = unknown> = { [P in Phase]?: Handler<Config> }
 
 /** The PDK as it is outside of a request: only what needs no request may be called. */
-export type LifecyclePdk = Pick<Pdk, 'log' | 'node' | 'plugin'>
+export interface LifecyclePdk {
+  readonly log: Omit<Pdk['log'], 'serialize' | 'setSerializeValue'>
+  readonly node: Pdk['node']
+  readonly plugin: Pdk['plugin']
+}
 
 export interface Lifecycle<Config = unknown> {
   /** Once, after the code was loaded and before the first request. */

@@ -27,6 +27,11 @@ export class Upstreams {
     }
   }
 
+  /** Whether there is an upstream of this name. */
+  has(name: string): boolean {
+    return this.#byName.has(name)
+  }
+
   of(service: Service): ServiceUpstream {
     return this.#byName.get(service.host) ?? this.#directUpstream(service)
   }

@@ -1,4 +1,4 @@
-import { type HeaderLimits, PdkError } from '@sallyport/sdk'
+import { type BodyLimits, type HeaderLimits, PdkError, type QueryLimits } from '@sallyport/sdk'
 import type { PluginCall } from '../plugin-call.ts'
 
 /** RFC 9110 `token`. */
@@ -96,15 +96,66 @@ export function checkString(member: string, what: string, value: unknown): strin
   return value
 }
 
-const HEADERS_DEFAULT = 100
-const HEADERS_MAX = 1_000
+const LOOKED_AT_DEFAULT = 100
+const LOOKED_AT_MAX = 1_000
 
 export function checkHeaderLimits(member: string, limits: HeaderLimits | undefined): number {
-  const max = limits?.maxHeaders ?? HEADERS_DEFAULT
-  if (!Number.isInteger(max) || max < 1 || max > HEADERS_MAX) {
-    throw badArgument(member, `maxHeaders from 1 to ${HEADERS_MAX}`, max)
+  return checkCount(member, 'maxHeaders', limits?.maxHeaders)
+}
+
+export function checkQueryLimits(member: string, limits: QueryLimits | undefined): number {
+  return checkCount(member, 'maxArgs', limits?.maxArgs)
+}
+
+function checkCount(member: string, name: string, value: number | undefined): number {
+  const max = value ?? LOOKED_AT_DEFAULT
+  if (!Number.isInteger(max) || max < 1 || max > LOOKED_AT_MAX) {
+    throw badArgument(member, `${name} from 1 to ${LOOKED_AT_MAX}`, max)
   }
   return max
+}
+
+/** What a plugin gets without saying how much it can take. */
+export const BODY_BYTES_DEFAULT = 1024 * 1024
+/** Beyond it a body is not for reading as a whole; what crosses into a sandbox is smaller. */
+const BODY_BYTES_MAX = 64 * 1024 * 1024
+
+export function checkBodyLimits(
+  call: PluginCall,
+  member: string,
+  limits: BodyLimits | undefined,
+): number {
+  const most = call.step.host.tier === 'inline' ? BODY_BYTES_MAX : BODY_BYTES_DEFAULT
+  const max = limits?.maxBytes ?? BODY_BYTES_DEFAULT
+  if (!Number.isInteger(max) || max < 1 || max > most) {
+    throw badArgument(member, `maxBytes from 1 to ${most}`, max)
+  }
+  return max
+}
+
+export function checkWhole(
+  member: string,
+  what: string,
+  value: unknown,
+  [from, to]: readonly [from: number, to: number],
+): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= from && value <= to) {
+    return value
+  }
+  throw badArgument(member, `${what} from ${from} to ${to}`, value)
+}
+
+export function checkBytes(member: string, value: unknown): Uint8Array {
+  if (typeof value === 'string') return Buffer.from(value)
+  if (value instanceof Uint8Array) return value
+  throw badArgument(member, 'bytes or a string', value)
+}
+
+export function checkRecord(member: string, what: string, value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>
+  }
+  throw badArgument(member, what, value)
 }
 
 function checkHeaderValue(member: string, value: unknown): string {

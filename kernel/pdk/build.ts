@@ -30,7 +30,10 @@ class KernelPdk {
   }
 
   get service() {
-    return new ServiceNamespace(this)
+    const service = this.namespace('service') as ServiceNamespace
+    service.request ??= this.namespace('service.request')
+    service.response ??= this.namespace('service.response')
+    return service
   }
 
   namespace(name: string): Namespace {
@@ -39,7 +42,7 @@ class KernelPdk {
 }
 
 for (const name of NAMESPACES.keys()) {
-  if (name.startsWith('service.')) continue
+  if (name.startsWith('service')) continue
   Object.defineProperty(KernelPdk.prototype, name, {
     get(this: KernelPdk) {
       return this.namespace(name)
@@ -47,20 +50,9 @@ for (const name of NAMESPACES.keys()) {
   })
 }
 
-class ServiceNamespace {
-  readonly #pdk: KernelPdk
-
-  constructor(pdk: KernelPdk) {
-    this.#pdk = pdk
-  }
-
-  get request() {
-    return this.#pdk.namespace('service.request')
-  }
-
-  get response() {
-    return this.#pdk.namespace('service.response')
-  }
+interface ServiceNamespace extends Namespace {
+  request?: Namespace
+  response?: Namespace
 }
 
 class CtxNamespace {

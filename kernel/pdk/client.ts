@@ -1,7 +1,8 @@
 import { type Consumer, type Credential, PdkError } from '@sallyport/sdk'
 import type { ConsumerRecord } from '../directory.ts'
-import { forwardedAddress } from '../forwarded-headers.ts'
+import { forwardedAddress, forwardedScheme } from '../forwarded-headers.ts'
 import type { PluginCall } from '../plugin-call.ts'
+import { forwardedOf } from './request.ts'
 import { badArgument, checkString } from './arguments.ts'
 
 const CREDENTIAL_COLLECTIONS = new Set(['keyauth_credentials'])
@@ -15,6 +16,18 @@ export const clientPdk = {
 
   'client.getForwardedIp': (call: PluginCall) =>
     forwardedAddress(call.ctx.exchange, call.environment.isTrustedAddress),
+
+  'client.getForwardedPort': (call: PluginCall) =>
+    forwardedOf(call)?.port ?? call.ctx.exchange.connection.localPort,
+
+  'client.getProtocol': (call: PluginCall, allowTerminated?: boolean) => {
+    const { exchange, matched } = call.ctx
+    const scheme =
+      allowTerminated === true
+        ? forwardedScheme(exchange, call.environment.isTrustedAddress)
+        : exchange.connection.scheme
+    return toProtocol(scheme, matched?.route.protocols ?? [])
+  },
 
   'client.getConsumer': (call: PluginCall) => call.ctx.consumerView,
 
@@ -66,6 +79,13 @@ export const clientPdk = {
     call.ctx.credential = credential === null ? null : checkCredential(credential)
     call.authenticated = true
   },
+}
+
+/** A route for gRPC is spoken to in gRPC. */
+function toProtocol(scheme: string, protocols: readonly string[]): string {
+  const isSecure = scheme.toLowerCase() === 'https'
+  const name = protocols.some((one) => one === 'grpc' || one === 'grpcs') ? 'grpc' : 'http'
+  return isSecure ? `${name}s` : name
 }
 
 /** Kept so that `authenticate`, which is synchronous, finds the kernel's own record. */

@@ -1,9 +1,15 @@
+import { isIP } from 'node:net'
+import type { MemoryStats } from '@sallyport/sdk'
 import { toRouteView, toServiceView } from '../matched-route.ts'
 import type { PluginCall } from '../plugin-call.ts'
-import { PLUGIN_LEVELS, type PluginLevel } from '../telemetry/plugin-levels.ts'
+import { badArgument, checkString } from './arguments.ts'
 
-/** The sandbox has the same limit; a longer line is cut, not lost. */
-const LOG_LINE_LENGTH_MAX = 4_096
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ['b', 1],
+  ['k', 1024],
+  ['m', 1024 ** 2],
+  ['g', 1024 ** 3],
+])
 
 export const contextPdk = {
   'router.getRoute': (call: PluginCall) => {
@@ -22,39 +28,29 @@ export const contextPdk = {
     return { host: target.hostname, port: target.port, tryNumber: target.tryNumber }
   },
 
-  'log.debug': logger('debug'),
-  'log.info': logger('info'),
-  'log.notice': logger('notice'),
-  'log.warn': logger('warn'),
-  'log.err': logger('err'),
-  'log.crit': logger('crit'),
+  'ip.isTrusted': (call: PluginCall, address: string) => {
+    const checked = checkString('ip.isTrusted', 'an address', address)
+    return isIP(checked) !== 0 && call.environment.isTrustedAddress(checked)
+  },
 
   'node.getId': (call: PluginCall) => call.environment.nodeId,
 
   'node.getHostname': (call: PluginCall) => call.environment.hostname,
 
+  'node.getMemoryStats': (_call: PluginCall, unit?: 'b' | 'k' | 'm' | 'g') => getMemoryStats(unit),
+
   'plugin.getId': (call: PluginCall) => call.step.instanceId,
 }
 
-function logger(level: PluginLevel) {
-  const pinoLevel = PLUGIN_LEVELS[level]
-  return (call: PluginCall, ...parts: unknown[]): void => {
-    const { log } = call.environment
-    if (!log.isLevelEnabled(pinoLevel)) return
-    const line = parts.map(toText).join('').slice(0, LOG_LINE_LENGTH_MAX)
-    log[pinoLevel](
-      { plugin: call.step.pluginName, phase: call.phase, request_id: call.ctx.id },
-      line,
-    )
-  }
-}
-
-function toText(part: unknown): string {
-  if (typeof part === 'string') return part
-  if (part instanceof Error) return part.message
-  try {
-    return JSON.stringify(part) ?? String(part)
-  } catch {
-    return String(part)
+/** Of this process. */
+export async function getMemoryStats(unit: 'b' | 'k' | 'm' | 'g' = 'b'): Promise<MemoryStats> {
+  const divisor = UNITS.get(unit)
+  if (divisor === undefined) throw badArgument('node.getMemoryStats', 'b, k, m or g', unit)
+  const { rss, heapUsed, heapTotal, external } = process.memoryUsage()
+  return {
+    rss: rss / divisor,
+    heapUsed: heapUsed / divisor,
+    heapTotal: heapTotal / divisor,
+    external: external / divisor,
   }
 }

@@ -1,10 +1,14 @@
 import type { PdkFunction, PdkMember } from '@sallyport/sdk'
 import type { PluginCall } from '../plugin-call.ts'
+import { bodiesPdk } from './bodies.ts'
 import { clientPdk } from './client.ts'
 import { contextPdk } from './context.ts'
+import { logPdk } from './log.ts'
 import { requestPdk } from './request.ts'
 import { responsePdk } from './response.ts'
 import { servicePdk } from './service.ts'
+import { serviceRequestPdk } from './service-request.ts'
+import { tracingPdk } from './tracing.ts'
 
 /** What a PDK member does: the same arguments as the plugin gave, after the call it belongs to. */
 export type PdkImplementation = {
@@ -18,7 +22,11 @@ export type PdkImplementation = {
 export const PDK_IMPLEMENTATION: PdkImplementation = {
   ...clientPdk,
   ...requestPdk,
+  ...bodiesPdk,
   ...responsePdk,
   ...servicePdk,
+  ...serviceRequestPdk,
   ...contextPdk,
+  ...logPdk,
+  ...tracingPdk,
 }

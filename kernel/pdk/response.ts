@@ -7,6 +7,7 @@ import {
   setHeader,
   toHeaderObject,
 } from '@sallyport/sdk'
+import { formatError, usualMessage } from '../errors.ts'
 import { applyHeaderOperation, type HeaderOperation } from '../answer.ts'
 import type { PluginCall } from '../plugin-call.ts'
 import {
@@ -17,6 +18,7 @@ import {
   checkHeaderValues,
   checkSettableHeaderName,
   checkStatus,
+  checkString,
   refuseAfterExit,
 } from './arguments.ts'
 
@@ -91,6 +93,29 @@ export const responsePdk = {
     call.exited = true
     call.ctx.discardBody('plugin')
     call.ctx.setAnswer({ source: 'exit', status: checked, headers: list, body: encoded })
+  },
+
+  'response.error': (
+    call: PluginCall,
+    status: number,
+    message?: string | null,
+    headers?: Readonly<Record<string, HeaderValue>>,
+  ): void => {
+    if (call.exited) return
+    const member = 'response.error'
+    const checked = checkStatus(member, status, 400)
+    const text = message ?? usualMessage(checked)
+    const { exchange, id } = call.ctx
+    const { contentType, body } = formatError(exchange, checkString(member, 'a message', text), id)
+    const list: HeaderList = ['Content-Type', contentType]
+    if (headers !== undefined && headers !== null) {
+      for (const [name, values] of checkHeaderRecord(member, headers)) {
+        setHeader(list, name, values)
+      }
+    }
+    call.exited = true
+    call.ctx.discardBody('plugin')
+    call.ctx.setAnswer({ source: 'exit', status: checked, headers: list, body })
   },
 
   'response.getChunk': (call: PluginCall): Uint8Array => call.ctx.chunk ?? new Uint8Array(),

@@ -1,64 +1,69 @@
-import {
-  getHeader,
-  type HeaderLimits,
-  type HeaderList,
-  type HeaderValue,
-  removeHeader,
-  setHeader,
-  toHeaderObject,
-} from '@sallyport/sdk'
-import { toForwardedRequestHeaders } from '../forwarded-headers.ts'
+import { getHeader, type HeaderLimits, PdkError, toHeaderObject } from '@sallyport/sdk'
+import { isIP } from 'node:net'
 import type { PluginCall } from '../plugin-call.ts'
-import { decodeQueryPart } from './query.ts'
 import {
+  badArgument,
   checkHeaderLimits,
   checkHeaderName,
-  checkHeaderRecord,
-  checkHeaderValues,
-  checkHost,
-  checkSettableHeaderName,
   checkString,
+  checkWhole,
   refuseAfterExit,
 } from './arguments.ts'
 
+const HOSTNAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/
+const RETRIES = [0, 32_767] as const
+const TIMEOUT_MS = [1, 2_147_483_646] as const
+const PORT = [1, 65_535] as const
+
+/** Where the request goes, and what came from there. */
 export const servicePdk = {
-  'service.request.clearQueryArg': (call: PluginCall, name: string): void => {
-    const member = 'service.request.clearQueryArg'
-    const wanted = checkString(member, 'the name of an argument', name)
+  'service.setUpstream': (call: PluginCall, name: string): void => {
+    const member = 'service.setUpstream'
+    const checked = checkString(member, 'the name of an upstream', name)
     refuseAfterExit(call, member)
-    call.ctx.serviceQuery = withoutQueryArg(call.ctx.serviceQuery ?? call.ctx.query, wanted)
-  },
-
-  'service.request.setHeader': (call: PluginCall, name: string, value: HeaderValue): void => {
-    const member = 'service.request.setHeader'
-    const checked = checkSettableHeaderName(member, name)
-    set(call, member, checked, checkHeaderValues(member, value))
-  },
-
-  'service.request.addHeader': (call: PluginCall, name: string, value: HeaderValue): void => {
-    const member = 'service.request.addHeader'
-    const checked = checkSettableHeaderName(member, name)
-    const values = checkHeaderValues(member, value)
-    // There is never a second Host.
-    if (isHost(checked)) return set(call, member, checked, values)
-    const headers = serviceHeaders(call, member)
-    for (const one of values) headers.push(checked, one)
-  },
-
-  'service.request.clearHeader': (call: PluginCall, name: string): void => {
-    const member = 'service.request.clearHeader'
-    const checked = checkSettableHeaderName(member, name)
-    removeHeader(serviceHeaders(call, member), checked.toLowerCase())
-  },
-
-  'service.request.setHeaders': (
-    call: PluginCall,
-    headers: Readonly<Record<string, HeaderValue>>,
-  ): void => {
-    const member = 'service.request.setHeaders'
-    for (const [name, values] of checkHeaderRecord(member, headers)) {
-      set(call, member, name, values)
+    if (!call.ctx.snapshot.upstreams.has(checked)) {
+      throw new PdkError('NOT_FOUND', `${member}: there is no upstream "${checked.slice(0, 100)}"`)
     }
+    call.ctx.ownChanges.upstream = checked
+    call.ctx.ownChanges.target = null
+  },
+
+  'service.setTarget': (call: PluginCall, host: string, port: number): void => {
+    const member = 'service.setTarget'
+    const hostname = checkString(member, 'a hostname or address', host).replace(/^\[|\]$/g, '')
+    if (isIP(hostname) === 0 && (!HOSTNAME.test(hostname) || hostname.includes('..'))) {
+      throw badArgument(member, 'a hostname or address', host)
+    }
+    const checked = checkWhole(member, 'a port', port, PORT)
+    if (call.step.tenant !== null) {
+      // It would reach whatever the gateway reaches.
+      throw new PdkError('NOT_GRANTED', `${member}: a tenant's plugin may not choose an address`)
+    }
+    refuseAfterExit(call, member)
+    call.ctx.ownChanges.target = { hostname, port: checked }
+  },
+
+  'service.setRetries': (call: PluginCall, retries: number): void => {
+    const member = 'service.setRetries'
+    const checked = checkWhole(member, 'retries', retries, RETRIES)
+    refuseAfterExit(call, member)
+    call.ctx.ownChanges.retries = checked
+  },
+
+  'service.setTimeouts': (
+    call: PluginCall,
+    connectMs: number,
+    writeMs: number,
+    readMs: number,
+  ): void => {
+    const member = 'service.setTimeouts'
+    const timeouts = {
+      connectMs: checkWhole(member, 'connectMs', connectMs, TIMEOUT_MS),
+      writeMs: checkWhole(member, 'writeMs', writeMs, TIMEOUT_MS),
+      readMs: checkWhole(member, 'readMs', readMs, TIMEOUT_MS),
+    }
+    refuseAfterExit(call, member)
+    call.ctx.ownChanges.timeouts = timeouts
   },
 
   'service.response.getStatus': (call: PluginCall) => call.ctx.serviceStatus,
@@ -74,30 +79,4 @@ export const servicePdk = {
       call.ctx.serviceHeadersReceived ?? [],
       checkHeaderLimits('service.response.getHeaders', limits),
     ),
-}
-
-/** The Host header is not one among others: the upstream gets exactly one, from whoever set it last. */
-function set(call: PluginCall, member: string, name: string, values: readonly string[]): void {
-  const headers = serviceHeaders(call, member)
-  if (isHost(name)) call.ctx.serviceHost = checkHost(member, values)
-  else setHeader(headers, name, values.length === 1 ? values[0]! : values)
-}
-
-function isHost(name: string): boolean {
-  return name.length === 4 && name.toLowerCase() === 'host'
-}
-
-/** The request's own headers stay as the client sent them; changes go into a copy. */
-function serviceHeaders(call: PluginCall, member: string): HeaderList {
-  refuseAfterExit(call, member)
-  return (call.ctx.serviceHeaders ??= toForwardedRequestHeaders(call.ctx.exchange.headers))
-}
-
-function withoutQueryArg(query: string, wanted: string): string {
-  const kept = query
-    .slice(1)
-    .split('&')
-    .filter((pair) => decodeQueryPart(pair.split('=', 1)[0] ?? '') !== wanted)
-    .join('&')
-  return kept === '' ? '' : `?${kept}`
 }

@@ -28,6 +28,8 @@ export interface HostContext {
   readonly nodeId: string
   readonly log: Logger
   readonly counters: Counters
+  /** As the gateway was told them. */
+  readonly trustedIps: readonly string[]
   /**
    * A plugin has made an isolate of this process unusable, and may have hurt the process: the worker
    * is replaced, and from then on the plugin runs in the `process` tier, until the gateway is started

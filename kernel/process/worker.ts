@@ -151,6 +151,7 @@ class Worker {
       nodeId,
       log,
       counters,
+      trustedIps: init.gateway.trustedIps ?? [],
       onPoisoned: ({ plugin, reason }) => {
         this.#send({ kind: 'poisoned', plugin, reason })
         this.leave(`the plugin "${plugin}" has hurt this worker: ${reason}`)

@@ -1,4 +1,4 @@
-/** The levels at which plugins log, which are Kong's, as pino's: it has no `notice` and no `crit`. */
+/** The levels at which plugins log, which are Kong's, as pino's: it has no `notice` and only one above `error`. */
 export const PLUGIN_LEVELS = {
   debug: 'debug',
   info: 'info',
@@ -6,6 +6,8 @@ export const PLUGIN_LEVELS = {
   warn: 'warn',
   err: 'error',
   crit: 'fatal',
+  alert: 'fatal',
+  emerg: 'fatal',
 } as const
 
 export type PluginLevel = keyof typeof PLUGIN_LEVELS

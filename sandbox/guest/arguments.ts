@@ -1,4 +1,4 @@
-import { type HeaderLimits, PdkError } from '@sallyport/sdk'
+import { type HeaderLimits, PdkError, type QueryLimits } from '@sallyport/sdk'
 import { isArray, jsonStringify, objectEntries, slice, test, toText } from './primordials.ts'
 
 /** RFC 9110 `token`. */
@@ -7,8 +7,6 @@ const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 const HEADER_VALUE_LENGTH_MAX = 32 * 1024
 const HEADER_VALUES_MAX = 100
-const HEADERS_DEFAULT = 100
-const HEADERS_MAX = 1_000
 
 /** The kernel writes these itself and refuses them again: here the plugin's author is told why. */
 const FRAMING_HEADER =
@@ -64,11 +62,8 @@ export function checkHeaderRecord(member: string, headers: unknown): [string, st
     ])
 }
 
-export function checkStatus(member: string, status: unknown): number {
-  if (typeof status !== 'number' || status % 1 !== 0 || !(status >= 200 && status <= 599)) {
-    throw badArgument(member, 'a status from 200 to 599', status)
-  }
-  return status
+export function checkStatus(member: string, status: unknown, from = 200): number {
+  return checkWhole(member, 'a status', status, [from, 599])
 }
 
 export function checkString(member: string, what: string, value: unknown): string {
@@ -77,11 +72,32 @@ export function checkString(member: string, what: string, value: unknown): strin
 }
 
 export function checkHeaderLimits(member: string, limits: HeaderLimits | undefined): number {
-  const max = limits?.maxHeaders ?? HEADERS_DEFAULT
-  if (typeof max !== 'number' || max % 1 !== 0 || !(max >= 1 && max <= HEADERS_MAX)) {
-    throw badArgument(member, `maxHeaders from 1 to ${HEADERS_MAX}`, max)
+  return checkWhole(member, 'maxHeaders', limits?.maxHeaders ?? LOOKED_AT_DEFAULT, LOOKED_AT)
+}
+
+export function checkQueryLimits(member: string, limits: QueryLimits | undefined): number {
+  return checkWhole(member, 'maxArgs', limits?.maxArgs ?? LOOKED_AT_DEFAULT, LOOKED_AT)
+}
+
+export function checkWhole(
+  member: string,
+  what: string,
+  value: unknown,
+  [from, to]: readonly [from: number, to: number],
+): number {
+  if (typeof value !== 'number' || value % 1 !== 0 || !(value >= from && value <= to)) {
+    throw badArgument(member, `${what} from ${from} to ${to}`, value)
   }
-  return max
+  return value
+}
+
+/** What a plugin gets of headers and arguments without saying how many it can take. */
+const LOOKED_AT_DEFAULT = 100
+const LOOKED_AT = [1, 1_000] as const
+
+export function checkRecord(member: string, what: string, value: unknown): object {
+  if (typeof value === 'object' && value !== null && !isArray(value)) return value
+  throw badArgument(member, what, value)
 }
 
 function checkHeaderValue(member: string, value: unknown): string {

@@ -2,9 +2,12 @@ import { PdkError } from '@sallyport/sdk'
 import { fromBase64, fromLatin1, toBase64, toLatin1 } from './base64.ts'
 import type { HandlerCall } from './handler-call.ts'
 import { toLogText } from './log-text.ts'
+import type { GuestPort } from './options.ts'
 import { defineProperty, toText } from './primordials.ts'
 import { structuredClone } from './structured-clone.ts'
 import { GuestTextDecoder, GuestTextEncoder } from './text-encoding.ts'
+import { connectUrl, GuestURL } from './url.ts'
+import { GuestURLSearchParams } from './url-search-params.ts'
 
 /** What the globals need of the library. */
 export interface GlobalsPort {
@@ -13,6 +16,7 @@ export interface GlobalsPort {
   /** A line that belongs to no call. */
   log(level: string, text: string): void
   random(count: number): string
+  native: GuestPort['native']
   /** Ignores an id that is no timer of this plugin. */
   clearTimer(id: number): void
 }
@@ -26,6 +30,11 @@ export function defineGlobals(port: GlobalsPort): void {
   named(GuestTextDecoder, 'TextDecoder')
   define('TextEncoder', GuestTextEncoder)
   define('TextDecoder', GuestTextDecoder)
+  named(GuestURLSearchParams, 'URLSearchParams')
+  define('URLSearchParams', GuestURLSearchParams)
+  connectUrl(port)
+  named(GuestURL, 'URL')
+  define('URL', GuestURL)
   define('structuredClone', structuredClone)
   define('atob', atob)
   define('btoa', btoa)

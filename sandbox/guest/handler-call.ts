@@ -97,8 +97,8 @@ export class HandlerCall {
     this.#record(nested, [member, ...args])
   }
 
-  exit(...args: unknown[]): void {
-    this.#record(true, ['response.exit', ...args])
+  exit(member: PdkMember, ...args: unknown[]): void {
+    this.#record(true, [member, ...args])
     this.exited = true
   }
 

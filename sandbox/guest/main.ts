@@ -28,15 +28,17 @@ export type Dispatch = (
 export function start(
   post: GuestPort['post'],
   random: GuestPort['random'],
+  native: GuestPort['native'],
   optionsJson: string,
 ): Dispatch {
   lockRealm()
   const options = jsonParse(optionsJson) as GuestOptions
-  const dispatcher = new Dispatcher({ post, random }, options)
+  const dispatcher = new Dispatcher({ post, random, native }, options)
   defineGlobals({
     currentCall: () => dispatcher.current,
     log: (level, text) => dispatcher.log(level, text),
     random,
+    native,
     clearTimer: (id) => dispatcher.clearTimer(id),
   })
   shareWithModules(dispatcher)

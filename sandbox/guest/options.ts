@@ -9,6 +9,7 @@ export interface GuestOptions {
   readonly effectsMax: number
   readonly timersMax: number
   readonly node: { readonly id: string; readonly hostname: string }
+  readonly trustedIps: readonly string[]
 }
 
 export type PostKind = 'effect' | 'timer' | 'result' | 'failed'
@@ -22,4 +23,12 @@ export interface GuestPort {
   post(kind: PostKind, id: number, ...rest: (number | string)[]): void
   /** So many random bytes, as latin1. */
   random(count: number): string
+  /** What the host's own language does better, at once: a text in, a text out. */
+  native(name: NativeName, text: string): string
 }
+
+/**
+ * `isTrusted` [an address]: `true` or `false`. `parseUrl` [JSON of input and base] and `setUrl` [JSON of
+ * href, part and value]: JSON of the parts, or empty when it is no URL.
+ */
+export type NativeName = 'isTrusted' | 'parseUrl' | 'setUrl'

@@ -30,12 +30,18 @@ class GuestPdk {
   }
 
   get service() {
-    return new ServiceNamespace(this.#call)
+    const service = new (NAMESPACES.get('service')!)(this.#call)
+    for (const name of ['request', 'response'] as const) {
+      const Class = NAMESPACES.get(`service.${name}`)!
+      defineProperty(service, name, { value: new Class(this.#call) })
+    }
+    defineProperty(this, 'service', { value: service })
+    return service
   }
 
   static {
     NAMESPACES.forEach((Class, name) => {
-      if (name.startsWith('service.')) return
+      if (name.startsWith('service')) return
       defineProperty(GuestPdk.prototype, name, {
         get(this: GuestPdk) {
           const namespace = new Class(this.#call)
@@ -44,16 +50,6 @@ class GuestPdk {
         },
       })
     })
-  }
-}
-
-class ServiceNamespace {
-  readonly request: Namespace
-  readonly response: Namespace
-
-  constructor(call: HandlerCall) {
-    this.request = new (NAMESPACES.get('service.request')!)(call)
-    this.response = new (NAMESPACES.get('service.response')!)(call)
   }
 }
 
@@ -87,7 +83,7 @@ function makeNamespaceClasses(): SafeMap<string, NamespaceClass> {
     let made = classes.get(name)
     if (made === undefined) classes.set(name, (made = makeNamespaceClass()))
     const phaseBits = PDK_PHASE_BITS[member]
-    const isForAnyTime = name === 'log' || name === 'node' || name === 'plugin'
+    const isForAnyTime = isOfNoRequest(member)
     const implementation = PDK_IMPLEMENTATION[member] as Implementation
     defineProperty(made.prototype, member.slice(dot + 1), {
       value(this: Namespace, ...args: unknown[]) {
@@ -107,4 +103,10 @@ function makeNamespaceClass(): NamespaceClass {
       defineProperty(this, 'call', { value: call })
     }
   }
+}
+
+/** What `init`, `configure` and `close` may call as well: it looks at no request. */
+function isOfNoRequest(member: PdkMember): boolean {
+  if (member === 'log.serialize' || member === 'log.setSerializeValue') return false
+  return member.startsWith('log.') || member.startsWith('node.') || member.startsWith('plugin.')
 }

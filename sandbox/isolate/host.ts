@@ -13,6 +13,7 @@ import { type IsolateHostOptions, logLines, toGuestOptions } from '../host-optio
 import type { SandboxLimits } from '../limits.ts'
 import { IsolateCall } from './isolate-call.ts'
 import { findIsolatedVm, type IsolatedVm, loadIsolatedVm } from './load-isolated-vm.ts'
+import { createNative } from './native.ts'
 import type { TurnEnd } from './plugin-isolate.ts'
 import { PluginSet } from './plugin-set.ts'
 
@@ -130,13 +131,12 @@ export class IsolateHost implements PluginHost {
 
   #end(active: IsolateCall, end: TurnEnd): void {
     this.#calls.delete(active.id)
-    const { name } = this
     if (end.kind === 'result') return active.succeed(end.payload)
-    const where = `${name}: ${active.call.phase}`
+    const where = `${this.name}: ${active.call.phase}`
     if (end.kind === 'failed') {
       this.#stats.errors++
       const { message, decided, log } = JSON.parse(end.payload) as Record<string, unknown>
-      logLines(log, name, { log: this.#init.log, limits: this.#limits })
+      logLines(log, this.name, { log: this.#init.log, limits: this.#limits })
       return active.fail('error', `${where}: ${String(message)}`, decided === true)
     }
     if (end.kind === 'error') {
@@ -206,7 +206,8 @@ export class IsolateHost implements PluginHost {
     return new PluginSet({
       isolatedVm,
       ...library,
-      guestOptions: JSON.stringify(toGuestOptions(this.#limits, this.#init.node)),
+      native: createNative(this.#init.trustedIps ?? []),
+      guestOptions: JSON.stringify(toGuestOptions(this.#limits, this.#init)),
       isolateBytesMax,
       loadMs,
       turnMs: isolateHandlerMs,

@@ -2,7 +2,7 @@ import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import type { Dispatch, GuestOperation } from '../guest/main.ts'
-import type { PostKind } from '../guest/options.ts'
+import type { GuestPort, PostKind } from '../guest/options.ts'
 import type { IsolatedVm } from './load-isolated-vm.ts'
 import { evaluatePlugin } from './evaluate-plugin.ts'
 
@@ -30,6 +30,7 @@ export interface PluginIsolateOptions {
   readonly isolatedVm: IsolatedVm
   readonly library: string
   readonly sdk: string
+  readonly native: GuestPort['native']
   /** `GuestOptions` as JSON. */
   readonly guestOptions: string
   readonly isolateBytesMax: number
@@ -73,7 +74,12 @@ export class PluginIsolate {
     const random = (count: number): string => randomBytes(count & 0x1ffff).toString('latin1')
     this.#dispatch = this.#context.evalClosureSync(
       options.library,
-      [new isolatedVm.Callback(post), new isolatedVm.Callback(random), options.guestOptions],
+      [
+        new isolatedVm.Callback(post),
+        new isolatedVm.Callback(random),
+        new isolatedVm.Callback(options.native),
+        options.guestOptions,
+      ],
       { timeout: loadMs, result: { reference: true } },
     ) as ivm.Reference<Dispatch>
   }

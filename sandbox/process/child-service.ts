@@ -1,11 +1,13 @@
 import type { GatewayMessage, HostMessage } from '@sallyport/sdk/protocol'
+import type { GuestOptions } from '../guest/options.ts'
 import type { IsolatedVm } from '../isolate/load-isolated-vm.ts'
+import { createNative } from '../isolate/native.ts'
 import type { TurnEnd } from '../isolate/plugin-isolate.ts'
 import { PluginSet } from '../isolate/plugin-set.ts'
 
 /** What `load` says beside the source. */
 export interface LoadOptions {
-  readonly guest: object
+  readonly guest: GuestOptions
   readonly isolateBytesMax: number
   readonly loadMs: number
   readonly turnMs: number
@@ -81,6 +83,7 @@ export class ChildService {
       isolatedVm: this.#isolatedVm,
       library: library!,
       sdk: sdk!,
+      native: createNative(guest.trustedIps),
       guestOptions: JSON.stringify(guest),
       sink: {
         effect: (id, call, member, args) => this.#send({ name: 'effect', id, call, member, args }),

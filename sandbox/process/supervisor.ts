@@ -207,7 +207,7 @@ export class Supervisor {
       throw new Error(`plugin "${name}" has no source that a sandbox could run`)
     }
     try {
-      const guestOptions = toGuestOptions(this.#limits, this.#options.node)
+      const guestOptions = toGuestOptions(this.#limits, this.#options)
       const loaded = await sandbox.load({ name, source: code.source }, library, guestOptions)
       this.#log(loaded.log)
     } catch (error) {
