@@ -2,6 +2,7 @@ import type { Credential, Consumer, HeaderList } from '@sallyport/sdk'
 import { type Answer, applyPendingOperations, type HeaderOperation } from './answer.ts'
 import type { Chain } from './chain.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
+import type { ConditionResults } from './step-condition.ts'
 import type { ConsumerRecord } from './directory.ts'
 import { type ErrorCode, errorHeaders, ERRORS, formatError } from './errors.ts'
 import type { CancelReason, Exchange, ExchangeObserver, Sending, Tunnel } from './exchange.ts'
@@ -80,6 +81,9 @@ export class RequestContext implements ExchangeObserver {
   /** `ctx.shared` by tenant (the empty string: none), `ctx.plugin` by instance key. */
   shared: Map<string, Record<string, unknown>> | null = null
   pluginContexts: Map<string, Record<string, unknown>> | null = null
+
+  /** Of steps with a condition; null until one was asked. */
+  conditions: ConditionResults | null = null
 
   trace: Trace | null = null
   upstreamHeadAtMs = 0

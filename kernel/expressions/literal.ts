@@ -62,7 +62,7 @@ function scanEscape(scanner: Scanner): string {
   if (char !== undefined) return char
   const wanted = String.raw`a string knows \", \\, \n, \r and \t`
   return scanner.fail(
-    String.raw`${wanted}, got "\${letter}"; write regular expressions as r#"..."#`,
+    `${wanted}, got "\\${letter}"; write regular expressions as r#"..."#`,
     scanner.at - 2,
   )
 }

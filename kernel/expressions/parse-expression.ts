@@ -140,7 +140,7 @@ class Parser {
       return toPredicate(subject, operator, literal)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      return scanner.fail(`must run in linear time: ${reason}`, literalAt)
+      return scanner.fail(reason, literalAt)
     }
   }
 
