@@ -147,12 +147,20 @@ function isNegation({ isNegated = false }: Operator, check: Check): boolean {
   return isNegated !== (check.kind === 'exists')
 }
 
+/** What people write instead. */
+const otherSigns = new Map([
+  ['=', '=='],
+  ['!=', '~='],
+  ['~', '~~'],
+])
+
 function findOperator(name: unknown, path: readonly PathSegment[]): Operator {
   const folded = typeof name === 'string' ? name.toLowerCase() : ''
   const operator = Object.hasOwn(OPERATORS, folded) ? OPERATORS[folded] : undefined
   if (operator !== undefined) return operator
   const names = Object.keys(OPERATORS)
-  const hint = folded === '!=' ? '; did you mean "~="?' : didYouMean(folded, names)
+  const meant = otherSigns.get(folded)
+  const hint = meant === undefined ? didYouMean(folded, names) : `; did you mean ${quote(meant)}?`
   const wanted = `must be one of ${names.join(', ')}, or "!" and one of them`
   throw new VarsError(path, `${wanted}, got ${quote(name)}${hint}`)
 }

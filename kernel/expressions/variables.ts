@@ -63,9 +63,8 @@ export function findVariable(name: string): Variable | string {
   const found = known.get(name)
   if (found !== undefined) return found
   for (const [prefix, make] of Object.entries(families)) {
-    if (name.startsWith(prefix) && name.length > prefix.length) {
-      return make(name, name.slice(prefix.length))
-    }
+    if (name === prefix) return `wanted a name after ${quote(prefix)}`
+    if (name.startsWith(prefix)) return make(name, name.slice(prefix.length))
   }
   for (const [prefix, reason] of Object.entries(refused)) {
     if (name.startsWith(prefix)) return `the variable ${quote(name)} ${reason}`

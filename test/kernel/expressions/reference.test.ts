@@ -109,6 +109,7 @@ function listed(): fc.Arbitrary<Drawing> {
     test('http.path', '^=', '/a'),
     test('http.path', '==', '/a/b'),
     test('http.path', '~', '^/a/'),
+    test('http.path', '~', '^/a|/a'),
     {
       kind: 'or',
       bare: true,
