@@ -147,6 +147,11 @@ const refusals: readonly (readonly [unknown[], string, string])[] = [
     `must be one of ${operators}, or "!" and one of them, got "!="; did you mean "~="?`,
   ],
   [
+    ['arg_v', 'constructor', '2'],
+    '1',
+    `must be one of ${operators}, or "!" and one of them, got "constructor"`,
+  ],
+  [
     ['arg_v', '!', 'like', '2'],
     '2',
     `must be one of ${operators}, or "!" and one of them, got "like"`,
