@@ -152,6 +152,8 @@ const otherSigns = new Map([
   ['=', '=='],
   ['!=', '~='],
   ['~', '~~'],
+  ['=>', '>='],
+  ['=<', '<='],
 ])
 
 function findOperator(name: unknown, path: readonly PathSegment[]): Operator {
