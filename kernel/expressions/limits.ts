@@ -1,18 +1,36 @@
 /**
- * Limits of expressions and `vars`, each with its reason. Over one is a refusal when the
- * configuration is written; a request never meets them.
+ * Limits of expressions and `vars`, one table: each with the reason for it. Over one is a refusal
+ * when the configuration is written, but for `indexKeysMax`; a request never meets them.
  */
-export const EXPRESSION_LIMITS = {
-  // Expressions written by hand stay below 1 KB, generated ones below 4 KB.
-  lengthMax: 16_384,
-  // Parser, compiler and evaluation call themselves once per level of brackets or lists.
-  nestingMax: 64,
-  // A request may have to evaluate every one; 256 take about 10 µs.
-  predicatesMax: 256,
-  // Of an `in` or `ipmatch` list. Looked up by one hash, they only cost memory.
-  listItemsMax: 1_000,
-  // Each may take its time for every character of a header (see `safe-regex.ts`).
-  regexesMax: 16,
-  // A route that an index would list under more hosts or paths than this is asked every time.
-  indexKeysMax: 64,
-} as const
+export const EXPRESSION_LIMIT_ROWS = {
+  lengthMax: {
+    default: 16_384,
+    reason: 'characters; written by hand they stay below 1,000, generated ones below 4,000',
+  },
+  nestingMax: {
+    default: 64,
+    reason: 'brackets or lists in each other; reading and evaluating call themselves for each',
+  },
+  predicatesMax: {
+    default: 256,
+    reason: 'comparisons; a request may have to make them all, which takes 3 to 100 µs',
+  },
+  listItemsMax: {
+    default: 1_000,
+    reason: 'values of one `in` or `ipmatch`; longer lists are data and belong to a plugin',
+  },
+  regexesMax: {
+    default: 16,
+    reason: 'each runs in linear time, and may still look at every character of a long header',
+  },
+  indexKeysMax: {
+    default: 64,
+    reason: 'hosts and paths under which a route is listed; with more, every request asks it',
+  },
+} as const satisfies Record<string, { default: number; reason: string }>
+
+type ExpressionLimits = { readonly [Name in keyof typeof EXPRESSION_LIMIT_ROWS]: number }
+
+export const EXPRESSION_LIMITS = Object.fromEntries(
+  Object.entries(EXPRESSION_LIMIT_ROWS).map(([name, row]) => [name, row.default]),
+) as ExpressionLimits

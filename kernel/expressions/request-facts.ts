@@ -25,6 +25,8 @@ export class RequestFacts {
   pathMatch: PathMatch | null = null
   #host: string | null | undefined = undefined
   #segments: readonly string[] | null = null
+  /** Those that were asked for; null for one that is not there. */
+  #headers: Map<string, readonly string[] | null> | null = null
   #queries: ReadonlyMap<string, readonly string[]> | null = null
   #cookies: ReadonlyMap<string, readonly string[]> | null = null
 
@@ -81,7 +83,13 @@ export class RequestFacts {
   /** The values of a header, whose name is in lower case. */
   header(name: string): readonly string[] | null {
     this.readsBeyondKey = true
-    return valuesOf(this.request.headers, name)
+    let values = this.#headers?.get(name)
+    if (values === undefined) {
+      values = valuesOf(this.request.headers, name)
+      this.#headers ??= new Map()
+      this.#headers.set(name, values)
+    }
+    return values
   }
 
   /** The decoded values of a query argument; `?name` alone has the value ''. */

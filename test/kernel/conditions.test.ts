@@ -3,7 +3,9 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Step } from '../../kernel/chain.ts'
 import type { RequestContext } from '../../kernel/context.ts'
 import type { Environment } from '../../kernel/environment.ts'
+import { runPhase } from '../../kernel/run-phase.ts'
 import { type ConditionResults, holdsCondition } from '../../kernel/step-condition.ts'
+import { Trace } from '../../kernel/trace.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { startUpstream } from '../support/upstream.ts'
 
@@ -156,6 +158,16 @@ describe('a condition', () => {
     const results = [1, 2, 3].map(() => holdsCondition(ctx, one, {} as Environment))
     expect([results, asked]).toEqual([[true, true, true], 1])
     expect(holdsCondition(makeContext(), one, {} as Environment)).toBe(false)
+  })
+
+  it('that is false leaves its text in the trace', () => {
+    const trace = new Trace()
+    const chain = { in: () => [step(() => false)] }
+    const ctx = Object.assign(makeContext(), { chain, trace })
+    expect(runPhase(ctx as unknown as RequestContext, 'access', {} as Environment)).toBeUndefined()
+    expect(trace.spans).toMatchObject([
+      { name: 'p', phase: 'access', outcome: 'not run', detail: 'its condition is false: x' },
+    ])
   })
 
   it('that fails to evaluate lets the plugin run, and says so in the log', () => {

@@ -145,7 +145,7 @@ export function evaluateDrawing(drawing: Drawing, request: RouterRequest): boole
   }
 }
 
-export function valuesOf(field: string, request: RouterRequest): (string | number)[] {
+function valuesOf(field: string, request: RouterRequest): (string | number)[] {
   const given = (value: string | null) => (value === null ? [] : [value])
   const segments = request.path.split('/').slice(1)
   if (segments.at(-1) === '') segments.pop()

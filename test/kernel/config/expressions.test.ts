@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { errorsOf, load, loadGood, versioned } from './load.ts'
 
@@ -128,6 +129,19 @@ describe('a route with an expression', () => {
     expect(result.ok && result.warnings).toEqual([
       'route "r": expression has && beside || without brackets: || is read first, as in Kong',
     ])
+  })
+})
+
+describe('the page on expressions', () => {
+  test('shows a file that loads as it stands', () => {
+    const page = readFileSync(new URL('../../../docs/expressions.md', import.meta.url), 'utf8')
+    const [, yaml = ''] = /```yaml\n([^]*?)```/.exec(page) ?? []
+    const { routes, plugins } = loadGood(yaml)
+    expect(routes.map(({ expression, vars }) => [expression !== null, vars?.length])).toEqual([
+      [true, undefined],
+      [false, 2],
+    ])
+    expect(plugins[0]?.condition).toBe('!(http.path == "/health")')
   })
 })
 

@@ -92,7 +92,8 @@ describe('an expression route', () => {
       '/base/x',
       '/api',
     ],
-  ])('%s strips of %s only what it has matched from the start', (text, path, prefix, up, uri) => {
+  ])('%s strips of %s only what it has matched from the start', (...row) => {
+    const [text, path, prefix, up, uri] = row
     const match = routerOf(expressionRoute(text)).match(makeRouterRequest({ path }))
     expect(match).toMatchObject({ prefix, upstreamPath: up, matches: { uri } })
   })
