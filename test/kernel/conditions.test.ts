@@ -146,6 +146,7 @@ describe('a condition', () => {
       path: '/',
       query: '',
       exchange: { method: 'GET', authority: null, headers: [], connection: {} },
+      answer: null,
       conditions: null as ConditionResults | null,
     }
     return context as unknown as RequestContext
