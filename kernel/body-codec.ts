@@ -9,7 +9,7 @@ const JSON_TYPE = 'application/json'
 const FIELD_NAME_BYTES_MAX = 1_024
 
 /** The type of a `Content-Type` without its parameters, in lower case. */
-export function toMimeType(contentType: string | null): string | null {
+function toMimeType(contentType: string | null): string | null {
   return contentType === null ? null : contentType.split(';', 1)[0]!.trim().toLowerCase()
 }
 

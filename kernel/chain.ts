@@ -1,5 +1,6 @@
 import { type Phase, PHASE_NAMES, PHASES } from '@sallyport/sdk'
 import type { PluginHost } from './plugin-host.ts'
+import type { StepCondition } from './step-condition.ts'
 import { orderSteps } from './step-order.ts'
 
 export type OnError = 'fail' | 'skip'
@@ -27,6 +28,8 @@ export interface Step {
   readonly onError: OnError
   readonly timeoutMs: number
   readonly ordering: Ordering | null
+  /** The step runs only in requests for which it holds. */
+  readonly condition: StepCondition | null
   /** Like `route+consumer` or `global`; `global_plugins` for an additional instance. */
   readonly scope: string
   /** An instance of `global_plugins`: runs besides the one that its plugin's name resolves to. */

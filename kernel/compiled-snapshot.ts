@@ -9,6 +9,7 @@ import type { PluginCode } from './plugin-host.ts'
 import type { HostLease, LeasedInstance, PluginHosts } from './plugin-hosts.ts'
 import { buildRouter, type Router } from './router/router.ts'
 import type { Snapshot } from './snapshot.ts'
+import { toStepCondition } from './step-condition.ts'
 import { TimeSlices } from './time-slices.ts'
 
 /** Wall-clock time a handler may take, I/O included. */
@@ -137,6 +138,7 @@ function stepMaker(plugins: ReadonlyMap<string, PluginCode>, lease: HostLease) {
       onError: instance.on_error,
       timeoutMs: instance.timeout_ms ?? HANDLER_TIMEOUT_MS,
       ordering: instance.ordering,
+      condition: toStepCondition(instance.condition),
       scope: additional ? 'global_plugins' : scopeName(instance),
       additional,
     }

@@ -3,6 +3,7 @@ import type { Credential, Consumer, HeaderList, SerializeValue } from '@sallypor
 import { type Answer, applyPendingOperations, type HeaderOperation } from './answer.ts'
 import type { Chain } from './chain.ts'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
+import type { ConditionResults } from './step-condition.ts'
 import type { ConsumerRecord } from './directory.ts'
 import { type ErrorCode, errorHeaders, ERRORS, formatError } from './errors.ts'
 import type { CancelReason, Exchange, ExchangeObserver, Sending, Tunnel } from './exchange.ts'
@@ -93,6 +94,8 @@ export class RequestContext implements ExchangeObserver {
 
   /** What plugins have said for the log of the request, and whose plugins. */
   serializeValues: TenantSerializeValue[] | null = null
+  /** Of steps with a condition; null until one was asked. */
+  conditions: ConditionResults | null = null
 
   trace: Trace | null = null
   upstreamHeadAtMs = 0

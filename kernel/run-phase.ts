@@ -3,6 +3,7 @@ import type { Step } from './chain.ts'
 import type { RequestContext } from './context.ts'
 import type { Environment } from './environment.ts'
 import { type Checkpoint, PluginCall } from './plugin-call.ts'
+import { holdsCondition } from './step-condition.ts'
 import type { StepOutcome } from './trace.ts'
 
 /** Thrown out of `bodyFilter`: what was not filtered must not reach the client. */
@@ -61,6 +62,11 @@ class PhaseRun {
   }
 
   #runStep(step: Step): void | Promise<void> {
+    if (step.condition !== null && !holdsCondition(this.#ctx, step, this.#environment)) {
+      this.#ctx.trace?.onStepStart(this.#phase, step)
+      this.#note(step, 'not run', `its condition is false: ${step.condition.text}`)
+      return
+    }
     const call = new PluginCall(this.#ctx, step, this.#phase, this.#environment)
     // A handler that failed under `skip` leaves no half-made changes behind; under `fail` the answer
     // is replaced as a whole.

@@ -3,8 +3,8 @@ import type { Phase } from '@sallyport/sdk'
 import type { Step } from './chain.ts'
 import type { PickedTarget } from './balancer/balancer.ts'
 
-/** How a step ended. */
-export type StepOutcome = 'ran' | 'exited' | 'failed' | 'skipped'
+/** How a step ended; `not run` is one whose condition is false in this request. */
+export type StepOutcome = 'ran' | 'exited' | 'failed' | 'skipped' | 'not run'
 
 /** One step, one try, or a span of a plugin's own, as the trace of a request tells it. Times are milliseconds. */
 export interface Span {
@@ -30,6 +30,13 @@ export interface SpanObserver {
 
 /** A request has few steps; one that loops over tries for ever must not fill the memory. */
 const SPANS_MAX = 1_000
+
+/** What a summary says behind the time, where that is not the outcome itself. */
+const OUTCOME_WORDS: Readonly<Record<string, string>> = {
+  ran: '',
+  answered: '',
+  'not run': ' not run (its condition is false)',
+}
 
 /** Collects the spans of one request: the answer to "what happened to this request, and how long?" */
 export class Trace implements SpanObserver {
@@ -90,7 +97,7 @@ export class Trace implements SpanObserver {
     return this.spans
       .map(({ name, phase, durationMs, outcome }) => {
         const what = phase === null ? `try:${name}` : `${name}#${phase}`
-        const how = outcome === 'ran' || outcome === 'answered' ? '' : ` ${outcome}`
+        const how = OUTCOME_WORDS[outcome] ?? ` ${outcome}`
         return `${what} ${durationMs.toFixed(2)}ms${how}`
       })
       .join(', ')

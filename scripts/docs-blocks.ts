@@ -1,5 +1,6 @@
 import { HOST_FAILURES, PDK_MEMBERS, PHASE_NAMES, PHASES } from '@sallyport/sdk'
 import type { PdkMemberRow, PhaseRow } from '@sallyport/sdk'
+import { EXPRESSION_LIMIT_ROWS } from '../kernel/expressions/limits.ts'
 
 /**
  * What the pages repeat of the tables in code, by the name of the block. A page holds a block
@@ -9,6 +10,7 @@ export const docsBlocks: Readonly<Record<string, () => string>> = {
   phases: renderPhases,
   pdk: renderPdk,
   'host-failures': renderHostFailures,
+  'expression-limits': renderExpressionLimits,
 }
 
 function renderPhases(): string {
@@ -53,6 +55,17 @@ function renderHostFailures(): string {
       `\`${kind}\``,
       String(status),
       what,
+    ]),
+  )
+}
+
+function renderExpressionLimits(): string {
+  return renderTable(
+    ['limit', 'at most', 'of what, and why'],
+    Object.entries(EXPRESSION_LIMIT_ROWS).map(([name, row]) => [
+      `\`${name}\``,
+      row.default.toLocaleString('en'),
+      row.reason,
     ]),
   )
 }

@@ -5,6 +5,7 @@ import { collectEntities } from './collect.ts'
 import { type ConfigError, formatConfigError, quote } from './config-error.ts'
 import { type CollectionName, ENTITIES, type Entities, type PluginInstance } from './entities.ts'
 import { ErrorList } from './error-list.ts'
+import { expressionWarnings } from './expression-rules.ts'
 import { EntityIndex, giveId, linkReferences } from './link.ts'
 import { type LocatedMap, stringAt } from './located.ts'
 import { linkMemberships } from './memberships.ts'
@@ -91,7 +92,11 @@ function loadRoot(
   const expanded = errors.isEmpty ? expandPluginSets(entities, index, errors) : []
   if (!errors.isEmpty) return { ok: false, errors: errors.toArray() }
   const loaded = toEntities(entities, expanded)
-  const warnings = [...orderingWarnings(loaded, plugins), ...tenantWarnings(loaded)]
+  const warnings = [
+    ...orderingWarnings(loaded, plugins),
+    ...tenantWarnings(loaded),
+    ...expressionWarnings(loaded),
+  ]
   if (version !== '3.0') {
     warnings.push(`_format_version ${quote(version)}: paths are read as that version meant them`)
   }

@@ -97,7 +97,7 @@ const route = objectOf({
   response_buffering: flag(true),
   service: nullable(reference()),
   vars: nullable(listOf(Type.Unknown())),
-  expression: nullable(text()),
+  expression: nullable(Type.String({ minLength: 1 })),
   priority: nullable(integer(0, 2 ** 46 - 1)),
   plugin_set: nullable(name()),
   tenant: nullable(name()),
@@ -170,7 +170,7 @@ const pluginInstance = objectOf({
   enabled: flag(true),
   on_error: enumOf(['fail', 'skip'], { default: 'fail' }),
   ordering: ordering(),
-  condition: nullable(text()),
+  condition: nullable(Type.String({ minLength: 1 })),
   timeout_ms: nullable(timeoutMs()),
   tenant: nullable(name()),
 })

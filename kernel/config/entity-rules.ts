@@ -1,6 +1,13 @@
 import { isIP } from 'node:net'
 import { compileSafeRegex } from '../safe-regex.ts'
 import { quote } from './config-error.ts'
+import {
+  conditionIssues,
+  expressionIssues,
+  fieldsTogether,
+  togetherIssues,
+  varsIssues,
+} from './expression-rules.ts'
 import type {
   CollectionName,
   Consumer,
@@ -24,13 +31,16 @@ export interface EntityRule {
 const routeMatchers = ['methods', 'hosts', 'headers', 'paths', 'snis'] as const
 
 const routeRules: EntityRule[] = [
+  rule(fieldsTogether, togetherIssues),
   rule(['paths'], ({ paths }: Route) => each('paths', paths, pathProblem)),
   rule(['hosts'], ({ hosts }: Route) => each('hosts', hosts, hostProblem)),
   rule(['snis'], ({ snis }: Route) => each('snis', snis, sniProblem)),
   rule(['headers'], ({ headers }: Route) => headerIssues(headers)),
   rule(['sources'], ({ sources }: Route) => addressIssues('sources', sources)),
   rule(['destinations'], ({ destinations }: Route) => addressIssues('destinations', destinations)),
-  rule(['protocols', ...routeMatchers], atLeastOneMatcher),
+  rule(['protocols', 'expression', ...routeMatchers], atLeastOneMatcher),
+  rule(['expression'], expressionIssues),
+  rule(['vars'], varsIssues),
   rule(['protocols', 'snis'], ({ protocols, snis }: Route) =>
     isEmpty(snis) || protocols.includes('https')
       ? []
@@ -76,6 +86,7 @@ const pluginRules: EntityRule[] = [
       ? [{ path: ['consumer_group'], message: 'cannot be given together with consumer' }]
       : [],
   ),
+  rule(['condition'], conditionIssues),
 ]
 
 export const entityRules: Readonly<
@@ -86,6 +97,7 @@ export const entityRules: Readonly<
   upstreams: upstreamRules,
   consumers: consumerRules,
   plugins: pluginRules,
+  global_plugins: [rule(['condition'], conditionIssues)],
 }
 
 function rule<Value>(fields: readonly string[], check: (value: Value) => Issue[]): EntityRule {
@@ -107,10 +119,11 @@ const isEmpty = (value: object | null) => value === null || Object.keys(value).l
 
 function atLeastOneMatcher(route: Route): Issue[] {
   // An SNI only exists on TLS connections.
+  if (route.expression !== null) return []
   const usable = route.protocols.includes('https') ? routeMatchers : routeMatchers.slice(0, -1)
   if (usable.some((field) => !isEmpty(route[field]))) return []
   const names = `${usable.slice(0, -1).join(', ')} or ${usable.at(-1)}`
-  return [{ path: [], message: `must have at least one of ${names}` }]
+  return [{ path: [], message: `must have at least one of ${names}, or an expression` }]
 }
 
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for

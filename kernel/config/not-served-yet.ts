@@ -62,9 +62,6 @@ export const notServedYet: readonly NotServedYet[] = [
   row('services', 'tls_verify_depth', isSet, 'a verification of its own is not served yet'),
   row('services', 'ca_certificates', isNotEmpty, 'CA certificates are not served yet'),
   row('routes', 'protocols', hasOtherProtocol, 'only http and https are served yet'),
-  row('routes', 'vars', isSet, 'conditions on variables are not served yet'),
-  row('routes', 'expression', isSet, 'expressions are not served yet'),
-  row('routes', 'priority', isSet, 'it belongs to expressions, which are not served yet'),
   row(
     'upstreams',
     'algorithm',
@@ -94,9 +91,6 @@ export const notServedYet: readonly NotServedYet[] = [
     ),
   ),
   row('tenants', 'limits', isNotEmpty, 'limits of a tenant are not served yet'),
-  ...(['plugins', 'global_plugins'] as const).map((entity) =>
-    row(entity, 'condition', isSet, 'conditions are not served yet'),
-  ),
   row('keyauth_credentials', 'ttl', isSet, 'credentials that expire are not served yet'),
 ]
 

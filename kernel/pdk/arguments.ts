@@ -116,7 +116,7 @@ function checkCount(member: string, name: string, value: number | undefined): nu
 }
 
 /** What a plugin gets without saying how much it can take. */
-export const BODY_BYTES_DEFAULT = 1024 * 1024
+const BODY_BYTES_DEFAULT = 1024 * 1024
 /** Beyond it a body is not for reading as a whole; what crosses into a sandbox is smaller. */
 const BODY_BYTES_MAX = 64 * 1024 * 1024
 

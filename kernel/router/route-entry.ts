@@ -1,3 +1,6 @@
+import { compileExpression } from '../expressions/expression.ts'
+import type { Expression } from '../expressions/expression.ts'
+import { foldSni, RequestFacts } from '../expressions/request-facts.ts'
 import type { SafeMatch, SafeRegex } from '../safe-regex.ts'
 import { addressRank, findAddress, toAddressRules } from './address-rule.ts'
 import type { AddressRule } from './address-rule.ts'
@@ -40,6 +43,7 @@ export interface RouteEntry<R, S> {
   readonly snis: ReadonlySet<string> | null
   readonly sources: readonly AddressRule[] | null
   readonly destinations: readonly AddressRule[] | null
+  readonly vars: Expression | null
   readonly stripPath: boolean
   readonly preserveHost: boolean
   readonly isV1: boolean
@@ -84,6 +88,7 @@ export function toEntries<R extends RouterRoute, S extends RouterService>(
     snis,
     sources,
     destinations,
+    vars: compileExpression(null, route.vars),
     stripPath: route.strip_path === true,
     preserveHost: route.preserve_host === true,
     isV1: route.path_handling === 'v1',
@@ -128,6 +133,7 @@ export function compareEntries(
     right.regexPriority - left.regexPriority ||
     right.pathLength - left.pathLength ||
     right.addressRank - left.addressRank ||
+    Number(right.vars !== null) - Number(left.vars !== null) ||
     left.createdAt - right.createdAt ||
     left.position - right.position ||
     left.pathPosition - right.pathPosition
@@ -140,6 +146,8 @@ export interface RouteSearch {
   readonly host: RequestHost | null
   /** Plain HTTP has no SNI: then a route's `snis` ask for nothing. */
   readonly ignoresSni: boolean
+  /** What `vars` and expressions ask; null until one does. */
+  facts: RequestFacts | null
   /** The last regex path that matched, and what it found: running it twice would cost the most. */
   regex: SafeRegex | null
   found: SafeMatch | null
@@ -160,7 +168,10 @@ export function holdsRest(entry: RouteEntry<unknown, unknown>, search: RouteSear
   if (destinations !== null && findAddress(destinations, request.dstIp, request.dstPort) === null) {
     return false
   }
-  return entry.regex === null || execPath(entry.regex, search) !== null
+  if (entry.regex !== null && execPath(entry.regex, search) === null) return false
+  if (entry.vars === null) return true
+  search.facts ??= new RequestFacts(request)
+  return entry.vars.holds(search.facts)
 }
 
 /** Runs a regex path, unless it is the one that has just been run. */
@@ -173,17 +184,12 @@ export function execPath(regex: SafeRegex, search: RouteSearch): SafeMatch | nul
   return found
 }
 
-/** Names are compared without case and without the root's dot. */
-function foldSni(sni: string): string {
-  const folded = sni.toLowerCase()
-  return folded.length > 1 && folded.endsWith('.') ? folded.slice(0, -1) : folded
-}
-
 function holdsSni(snis: ReadonlySet<string>, sni: string | null): boolean {
   return sni !== null && snis.has(foldSni(sni))
 }
 
-function baseOf(service: RouterService | null): string | null {
+/** Null when there is no service or it is not HTTP. */
+export function baseOf(service: RouterService | null): string | null {
   if (service === null || !httpProtocols.has(service.protocol ?? 'http')) return null
   return service.path ?? '/'
 }

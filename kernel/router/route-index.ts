@@ -1,7 +1,12 @@
+import { RequestFacts } from '../expressions/request-facts.ts'
 import { compileSafeRegex } from '../safe-regex.ts'
 import type { SafeRegex } from '../safe-regex.ts'
 import { Category, orderCategories } from './category.ts'
 import { sortEntries } from './entry-list.ts'
+import type { ExpressionEntry } from './expression-entry.ts'
+import { toExpressionEntry } from './expression-entry.ts'
+import { ExpressionIndex } from './expression-index.ts'
+import { toExpressionMatch } from './expression-match.ts'
 import { toRequestHost } from './host-rule.ts'
 import { toEntries } from './route-entry.ts'
 import type { RouteEntry, RouteSearch } from './route-entry.ts'
@@ -15,6 +20,8 @@ export class RouteIndex<R extends RouterRoute, S extends RouterService> {
   readonly headerNames = new Set<string>()
   usesAddresses = false
   usesRegexes = false
+  readonly #expressions = new ExpressionIndex<R, S>()
+  #usesVars = false
   readonly #disordered = new Set<RouteEntry<R, S>[]>()
   readonly #http = new Map<number, Category<R, S>>()
   readonly #stream = new Map<number, Category<R, S>>()
@@ -22,10 +29,17 @@ export class RouteIndex<R extends RouterRoute, S extends RouterService> {
   #orderPlainHttp: readonly Category<R, S>[] = []
   #orderStream: readonly Category<R, S>[] = []
 
-  find(request: RouterRequest): RouteMatch<R, S> | null {
+  /** What expressions and `vars` ask of a request; null when there are none. */
+  factsOf(request: RouterRequest): RequestFacts | null {
+    return this.#usesVars || !this.#expressions.isEmpty ? new RequestFacts(request) : null
+  }
+
+  find(request: RouterRequest, facts = this.factsOf(request)): RouteMatch<R, S> | null {
+    const found = facts === null ? null : this.#expressions.find(facts)
+    if (found !== null) return toExpressionMatch(found, request)
     const ignoresSni = request.scheme === 'http' || request.scheme === 'grpc'
     const host = toRequestHost(request.host, request.scheme)
-    const search: RouteSearch = { request, host, ignoresSni, regex: null, found: null }
+    const search: RouteSearch = { request, host, ignoresSni, facts, regex: null, found: null }
     for (const category of this.#orderFor(request.scheme, ignoresSni)) {
       const entry = category.find(search)
       if (entry !== null) return toRouteMatch(entry, search)
@@ -44,6 +58,11 @@ export class RouteIndex<R extends RouterRoute, S extends RouterService> {
     for (const [position, route] of routes.entries()) {
       const serviceId = route.service?.id
       const service = serviceId === undefined ? null : (services.get(serviceId) ?? null)
+      if (typeof route.expression === 'string') {
+        this.#addExpression(toExpressionEntry({ route, service, expression: route.expression }))
+        yield
+        continue
+      }
       const compilePath = (pattern: string) => compileOnce(regexes, pattern)
       for (const entry of toEntries({ route, service, position, compilePath })) this.#add(entry)
       yield
@@ -55,7 +74,14 @@ export class RouteIndex<R extends RouterRoute, S extends RouterService> {
     this.#orderStream = orderCategories(this.#stream.values(), false)
   }
 
+  #addExpression(entry: ExpressionEntry<R, S>): void {
+    if (entry.expression.usesRegexes) this.usesRegexes = true
+    this.#expressions.add(entry)
+  }
+
   #add(entry: RouteEntry<R, S>): void {
+    if (entry.vars !== null) this.#usesVars = true
+    if (entry.vars?.usesRegexes === true) this.usesRegexes = true
     for (const rule of entry.headers ?? []) this.headerNames.add(rule.name)
     if (entry.regex !== null) this.usesRegexes = true
     if (entry.sources !== null || entry.destinations !== null) this.usesAddresses = true

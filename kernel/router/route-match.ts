@@ -29,8 +29,8 @@ export function toRouteMatch<R extends RouterRoute, S extends RouterService>(
   }
 }
 
-function toEscapedPath(
-  entry: RouteEntry<unknown, unknown>,
+export function toEscapedPath(
+  entry: Pick<RouteEntry<unknown, unknown>, 'stripPath' | 'isV1'>,
   base: string,
   { path, cut }: { path: string; cut: number | null },
 ): string {
@@ -39,7 +39,7 @@ function toEscapedPath(
   return escapePath(toUpstreamPath({ base, path, postfix, stripPath, isV1 }))
 }
 
-function hostToPreserve({ request }: RouteSearch): string | null {
+export function hostToPreserve({ request }: Pick<RouteSearch, 'request'>): string | null {
   return request.host ?? request.sni
 }
 
@@ -78,7 +78,7 @@ function spelledHost(entry: RouteEntry<unknown, unknown>, host: RequestHost): st
   return best?.spelled ?? null
 }
 
-function toCaptures(found: SafeMatch, request: RouterRequest): UriCaptures {
+export function toCaptures(found: SafeMatch, request: RouterRequest): UriCaptures {
   const positional = Array.from(found.captures, (capture) => capture ?? null)
   positional[0] = request.path
   const named: Record<string, string | null> = Object.create(null)

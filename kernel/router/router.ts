@@ -34,8 +34,10 @@ export class Router<R extends RouterRoute, S extends RouterService> {
     if (this.#cache === null || key === null) return this.#index.find(request)
     const known = this.#cache.get(key)
     if (known !== undefined) return known
-    const match = this.#index.find(request)
-    this.#cache.set(key, match)
+    const facts = this.#index.factsOf(request)
+    const match = this.#index.find(request, facts)
+    // The key does not hold what an expression has read: the next request may differ in it.
+    if (facts?.readsBeyondKey !== true) this.#cache.set(key, match)
     return match
   }
 }

@@ -25,6 +25,12 @@ export interface RouterRoute {
   readonly strip_path?: Maybe<boolean>
   readonly preserve_host?: Maybe<boolean>
   readonly created_at?: Maybe<number>
+  /** Kong's language; with it the route selects by nothing else but `protocols` and `vars`. */
+  readonly expression?: Maybe<string>
+  /** Of expressions: the higher one is asked first. */
+  readonly priority?: Maybe<number>
+  /** APISIX's conditions, which must hold besides everything else. */
+  readonly vars?: Maybe<readonly unknown[]>
   readonly service?: Maybe<{ readonly id: string }>
 }
 

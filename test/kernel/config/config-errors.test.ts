@@ -119,13 +119,15 @@ const routes: Row[] = [
   [
     'nothing to match',
     'routes: [{ name: r }]',
-    ['2:10: route "r": must have at least one of methods, hosts, headers, paths or snis'],
+    [
+      '2:10: route "r": must have at least one of methods, hosts, headers, paths or snis, or an expression',
+    ],
   ],
   [
     'only what TLS has, without https',
     route('protocols: [http], snis: [a.test]'),
     [
-      '2:10: route "r": must have at least one of methods, hosts, headers or paths',
+      '2:10: route "r": must have at least one of methods, hosts, headers or paths, or an expression',
       '2:40: route "r": snis: can only match when protocols has "https"',
     ],
   ],
@@ -190,7 +192,7 @@ const routes: Row[] = [
     'a misspelt field',
     route('path: [/], hots: [a]'),
     [
-      '2:10: route "r": must have at least one of methods, hosts, headers, paths or snis',
+      '2:10: route "r": must have at least one of methods, hosts, headers, paths or snis, or an expression',
       '2:21: route "r": path: unknown field; did you mean "paths"?',
       '2:32: route "r": hots: unknown field; did you mean "hosts"?',
     ],
@@ -235,14 +237,6 @@ const notServed: Row[] = [
     ],
   ],
   [
-    'expressions and variables',
-    route('paths: [/], expression: "a", vars: [[a]]'),
-    [
-      '2:33: route "r": expression: expressions are not served yet, got "a"',
-      '2:50: route "r": vars: conditions on variables are not served yet, got a list of 1',
-    ],
-  ],
-  [
     'other algorithms',
     upstream('algorithm: latency, hash_on: ip'),
     [
@@ -266,12 +260,9 @@ const notServed: Row[] = [
     ['2:28: consumer "a": jwt_secrets: this kind of credential is not served yet, got a list of 1'],
   ],
   [
-    'conditions of plugins and limits of tenants',
-    'plugins: [{ name: plain, condition: "a == b" }]\ntenants: [{ name: t, limits: { a: 1 } }]',
-    [
-      '2:26: plugin "plain": condition: conditions are not served yet, got "a == b"',
-      '3:22: tenant "t": limits: limits of a tenant are not served yet, got an object',
-    ],
+    'limits of tenants',
+    'tenants: [{ name: t, limits: { a: 1 } }]',
+    ['2:22: tenant "t": limits: limits of a tenant are not served yet, got an object'],
   ],
 ]
 
