@@ -165,7 +165,9 @@ class FixedRateRun {
     return new Promise((resolve, reject) => {
       const socket = net.connect({ port: this.#options.port, host: '127.0.0.1', noDelay: true })
       const connection: Connection = { socket, dueAt: -1, idleSince: 0 }
-      const reader = new ResponseReader((status) => this.#onAnswer(connection, status))
+      const reader = new ResponseReader((status, closes) =>
+        this.#onAnswer(connection, status, closes),
+      )
       this.#sockets.add(socket)
       socket.on('connect', () => {
         connection.idleSince = performance.now()
@@ -184,7 +186,7 @@ class FixedRateRun {
     })
   }
 
-  #onAnswer(connection: Connection, status: number): void {
+  #onAnswer(connection: Connection, status: number, closes: boolean): void {
     if (connection.dueAt === -1) {
       connection.socket.destroy()
       return
@@ -197,7 +199,9 @@ class FixedRateRun {
     }
     if (status < 200 || status > 299) this.#badStatus += 1
     connection.dueAt = -1
-    this.#idle.push(connection)
+    // What is sent on a connection that ends would be an error of this client's own.
+    if (closes) connection.socket.end()
+    else this.#idle.push(connection)
   }
 
   /** A connection that was closed between two requests is replaced; with one on it, it is an error. */

@@ -16,13 +16,15 @@ type State = 'head' | 'body' | 'chunkSize' | 'chunk' | 'trailers'
  * it looks at status and framing only, and knows no answers without a body but 1xx, 204 and 304.
  */
 export class ResponseReader {
-  readonly #onAnswer: (status: number) => void
+  readonly #onAnswer: (status: number, closes: boolean) => void
   #state: State = 'head'
   #pending: Buffer = Buffer.alloc(0)
   #status = 0
   #bytesLeft = 0
+  #closes = false
 
-  constructor(onAnswer: (status: number) => void) {
+  /** `closes`: the answer says that the connection ends with it. */
+  constructor(onAnswer: (status: number, closes: boolean) => void) {
     this.#onAnswer = onAnswer
   }
 
@@ -58,6 +60,7 @@ export class ResponseReader {
     }
     this.#status = Number(status)
     if (this.#status < 200) return true
+    this.#closes = /\r\nconnection:[ \t]*close[ \t]*(?:\r\n|$)/i.test(head)
     const length = /\r\ncontent-length:[ \t]*(\d+)/i.exec(head)?.[1]
     if (/\r\ntransfer-encoding:[ \t]*chunked/i.test(head)) this.#state = 'chunkSize'
     else if (length !== undefined) this.#startBody(Number(length))
@@ -102,6 +105,6 @@ export class ResponseReader {
 
   #finish(): void {
     this.#state = 'head'
-    this.#onAnswer(this.#status)
+    this.#onAnswer(this.#status, this.#closes)
   }
 }
