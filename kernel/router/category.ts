@@ -1,5 +1,5 @@
 import { EntryList } from './entry-list.ts'
-import type { Bucket, OnDisorder } from './entry-list.ts'
+import type { Bucket, BuildEvents } from './entry-list.ts'
 import { HostIndex } from './host-index.ts'
 import { PathTrie } from './path-trie.ts'
 import { attribute } from './route-entry.ts'
@@ -11,11 +11,10 @@ export class Category<R, S> {
   readonly #hosts: HostIndex<R, S> | null
   readonly #all: Bucket<R, S>
 
-  constructor(attributes: number, onDisorder: OnDisorder<R, S>) {
+  constructor(attributes: number, events: BuildEvents<R, S>) {
     this.attributes = attributes
     const hasPaths = (attributes & attribute.uri) !== 0
-    const makeBucket = () =>
-      hasPaths ? new PathTrie<R, S>(onDisorder) : new EntryList<R, S>(onDisorder)
+    const makeBucket = () => (hasPaths ? new PathTrie<R, S>(events) : new EntryList<R, S>(events))
     this.#all = makeBucket()
     this.#hosts = (attributes & attribute.host) === 0 ? null : new HostIndex<R, S>(makeBucket)
   }

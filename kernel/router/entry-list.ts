@@ -1,3 +1,4 @@
+import type { EntryGroup } from './entry-group.ts'
 import { compareEntries, holdsRest } from './route-entry.ts'
 import type { RouteEntry, RouteSearch } from './route-entry.ts'
 
@@ -8,35 +9,62 @@ export interface Bucket<R, S> {
   best(search: RouteSearch, best: RouteEntry<R, S> | null): RouteEntry<R, S> | null
 }
 
-/** Told of entries that must be sorted before they are asked anything. */
-export type OnDisorder<R, S> = (entries: RouteEntry<R, S>[]) => void
+/** Below, looking at one after the other is cheaper than looking up which ones to look at. */
+export const groupedFrom = 16
+
+/** Where entries are kept: in a list, and when there are many, divided once more. */
+export interface EntryHolder<R, S> {
+  entries: RouteEntry<R, S>[] | null
+  group: EntryGroup<R, S> | null
+}
+
+/** Told of what is to be done before anything is asked. */
+export interface BuildEvents<R, S> {
+  /** They must be sorted. */
+  onDisorder(entries: RouteEntry<R, S>[]): void
+  /** They are many, and worth dividing. */
+  onMany(holder: EntryHolder<R, S>): void
+}
 
 /** A bucket without a further index. */
-export class EntryList<R, S> implements Bucket<R, S> {
-  readonly #entries: RouteEntry<R, S>[] = []
-  readonly #onDisorder: OnDisorder<R, S>
+export class EntryList<R, S> implements Bucket<R, S>, EntryHolder<R, S> {
+  readonly entries: RouteEntry<R, S>[] = []
+  group: EntryGroup<R, S> | null = null
+  readonly #events: BuildEvents<R, S>
 
-  constructor(onDisorder: OnDisorder<R, S>) {
-    this.#onDisorder = onDisorder
+  constructor(events: BuildEvents<R, S>) {
+    this.#events = events
   }
 
   add(entry: RouteEntry<R, S>): void {
-    appendEntry(this.#entries, entry, this.#onDisorder)
+    appendEntry(this, entry, this.#events)
   }
 
   best(search: RouteSearch, best: RouteEntry<R, S> | null): RouteEntry<R, S> | null {
-    return bestEntry(this.#entries, search, best)
+    return bestOf(this, search, best)
   }
 }
 
 export function appendEntry<R, S>(
-  entries: RouteEntry<R, S>[],
+  holder: EntryHolder<R, S>,
   entry: RouteEntry<R, S>,
-  onDisorder: OnDisorder<R, S>,
+  events: BuildEvents<R, S>,
 ): void {
+  const entries = (holder.entries ??= [])
   const last = entries.at(-1)
   entries.push(entry)
-  if (last !== undefined && compareEntries(last, entry) > 0) onDisorder(entries)
+  if (last !== undefined && compareEntries(last, entry) > 0) events.onDisorder(entries)
+  if (entries.length === groupedFrom + 1) events.onMany(holder)
+}
+
+/** The entry that goes first among those of a place that match, unless `best` goes before it. */
+export function bestOf<R, S>(
+  { entries, group }: EntryHolder<R, S>,
+  search: RouteSearch,
+  best: RouteEntry<R, S> | null,
+): RouteEntry<R, S> | null {
+  if (group !== null) return group.best(search, best)
+  return entries === null ? best : bestEntry(entries, search, best)
 }
 
 /** The first of sorted entries that matches, unless `best` goes before it. */

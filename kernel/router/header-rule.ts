@@ -6,6 +6,8 @@ export interface HeaderRule {
   /** In lower case. */
   readonly name: string
   readonly values: ReadonlySet<string>
+  /** The value when there is only one: compared without a look-up. */
+  readonly only: string | null
   /** From a single value `~*re`: searched anywhere in the lower-cased value. */
   readonly pattern: SafeRegex | null
 }
@@ -16,25 +18,48 @@ export function toHeaderRules(
 ): readonly HeaderRule[] | null {
   const rules: HeaderRule[] = []
   for (const [spelled, values] of Object.entries(headers ?? {})) {
-    const name = spelled.toLowerCase()
+    const name = shared(spelled.toLowerCase())
     if (name === 'host') continue
     const [first] = values
     const isPattern = values.length === 1 && first !== undefined && first.startsWith('~*')
     const pattern = isPattern ? compileSafeRegex(first.slice(2)) : null
-    rules.push({ name, values: new Set(values.map((value) => value.toLowerCase())), pattern })
+    const folded = new Set(values.map((value) => shared(value.toLowerCase())))
+    const [only = null] = folded.size === 1 ? folded : []
+    rules.push({ name, values: folded, only, pattern })
   }
   return rules.length === 0 ? null : rules
 }
+
+/** Thousands of routes ask for a few names and values: one string of each is nearer at hand. */
+function shared(text: string): string {
+  const known = strings.get(text)
+  if (known !== undefined) return known
+  if (strings.size >= stringsMax) strings.clear()
+  strings.set(text, text)
+  return text
+}
+
+const strings = new Map<string, string>()
+const stringsMax = 10_000
 
 /** The lower-cased value by which a request fulfils a rule, null if it does not. */
 export function findHeader(headers: readonly string[], rule: HeaderRule): string | null {
   for (let at = 0; at + 1 < headers.length; at += 2) {
     if (!isNamed(headers[at] ?? '', rule.name)) continue
     const value = (headers[at + 1] ?? '').toLowerCase()
-    if (rule.values.has(value)) return value
+    if (rule.only === null ? rule.values.has(value) : rule.only === value) return value
     if (rule.pattern?.test(value) === true) return value
   }
   return null
+}
+
+/** The values that a request has under a name, in lower case. */
+export function headerValues(headers: readonly string[], name: string): readonly string[] {
+  const values: string[] = []
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (isNamed(headers[at] ?? '', name)) values.push((headers[at + 1] ?? '').toLowerCase())
+  }
+  return values
 }
 
 /** Whether a name as received is the given lower-case name. */

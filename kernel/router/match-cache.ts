@@ -40,8 +40,13 @@ export class MatchCache<R, S> {
   }
 
   set(key: string, match: RouteMatch<R, S> | null): void {
-    if (match === null) this.#missed.set(key, true)
-    else this.#found.set(key, match)
+    if (match === null) {
+      this.#missed.set(key, true)
+      return
+    }
+    // Made out now, it keeps nothing of the request.
+    void match.matches
+    this.#found.set(key, match)
   }
 }
 

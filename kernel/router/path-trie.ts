@@ -1,5 +1,5 @@
-import { appendEntry, bestEntry } from './entry-list.ts'
-import type { Bucket, OnDisorder } from './entry-list.ts'
+import { appendEntry, bestOf, groupedFrom } from './entry-list.ts'
+import type { Bucket, BuildEvents, EntryHolder } from './entry-list.ts'
 import type { RouteEntry, RouteSearch } from './route-entry.ts'
 
 /**
@@ -8,17 +8,15 @@ import type { RouteEntry, RouteSearch } from './route-entry.ts'
  */
 export class PathTrie<R, S> implements Bucket<R, S> {
   readonly #root: PathNode<R, S> = newNode('')
-  readonly #onDisorder: OnDisorder<R, S>
+  readonly #events: BuildEvents<R, S>
 
-  constructor(onDisorder: OnDisorder<R, S>) {
-    this.#onDisorder = onDisorder
+  constructor(events: BuildEvents<R, S>) {
+    this.#events = events
   }
 
   add(entry: RouteEntry<R, S>): void {
     const prefix = entry.regex === null ? (entry.path ?? '') : entry.regex.prefix
-    const node = this.#nodeAt(prefix)
-    node.entries ??= []
-    appendEntry(node.entries, entry, this.#onDisorder)
+    appendEntry(this.#nodeAt(prefix), entry, this.#events)
   }
 
   best(search: RouteSearch, best: RouteEntry<R, S> | null): RouteEntry<R, S> | null {
@@ -26,7 +24,7 @@ export class PathTrie<R, S> implements Bucket<R, S> {
     let found = best
     let at = 0
     for (let node: PathNode<R, S> | undefined = this.#root; node !== undefined;) {
-      if (node.entries !== null) found = bestEntry(node.entries, search, found)
+      if (node.entries !== null) found = bestOf(node, search, found)
       node = childAt(node, path.charCodeAt(at))
       if (node === undefined || !path.startsWith(node.label, at)) return found
       at += node.label.length
@@ -41,7 +39,7 @@ export class PathTrie<R, S> implements Bucket<R, S> {
       const child = childAt(node, prefix.charCodeAt(at))
       if (child === undefined) return addChild(node, newNode(prefix.slice(at)))
       const shared = sharedLength(child.label, prefix, at)
-      if (shared < child.label.length) splitNode(child, shared)
+      if (shared < child.label.length) splitNode(child, shared, this.#events)
       at += shared
       node = child
     }
@@ -51,16 +49,15 @@ export class PathTrie<R, S> implements Bucket<R, S> {
 
 // A lookup waits for memory more than for anything else: a node is one object, and its children
 // are found by a short text of their first characters instead of a map.
-interface PathNode<R, S> {
+interface PathNode<R, S> extends EntryHolder<R, S> {
   label: string
-  entries: RouteEntry<R, S>[] | null
   /** The first character of each child, in the order of `children`. */
   firsts: string
   children: PathNode<R, S>[] | null
 }
 
 function newNode<R, S>(label: string): PathNode<R, S> {
-  return { label, entries: null, firsts: '', children: null }
+  return { label, entries: null, group: null, firsts: '', children: null }
 }
 
 function childAt<R, S>(node: PathNode<R, S>, code: number): PathNode<R, S> | undefined {
@@ -87,10 +84,12 @@ function sharedLength(label: string, prefix: string, start: number): number {
 }
 
 /** Leaves the first `length` characters to the node and moves all else into a child of it. */
-function splitNode<R, S>(node: PathNode<R, S>, length: number): void {
+function splitNode<R, S>(node: PathNode<R, S>, length: number, events: BuildEvents<R, S>): void {
   const lower: PathNode<R, S> = { ...node, label: node.label.slice(length) }
+  if ((lower.entries?.length ?? 0) > groupedFrom) events.onMany(lower)
   node.label = node.label.slice(0, length)
   node.entries = null
+  node.group = null
   node.firsts = ''
   node.children = null
   addChild(node, lower)

@@ -23,6 +23,8 @@ export const attribute = {
 
 const httpProtocols: ReadonlySet<string> = new Set(['http', 'https', 'grpc', 'grpcs', 'ws', 'wss'])
 
+const settledByIndex = attribute.host | attribute.uri
+
 /** Bonuses inside a category, compared as one number. */
 const bonus = { wildcardPort: 0x04, plainHosts: 0x02, regexPath: 0x01 } as const
 
@@ -31,24 +33,27 @@ const bonus = { wildcardPort: 0x04, plainHosts: 0x02, regexPath: 0x01 } as const
  * a long prefix, or a prefix and a regex, are weighed separately.
  */
 export interface RouteEntry<R, S> {
+  // First what every lookup reads: it waits for memory more than for anything else.
+  /** Asks for nothing but host and path, both of which the index settles. */
+  readonly isPlain: boolean
   readonly route: R
   readonly service: S | null
-  readonly attributes: number
-  readonly hosts: readonly HostRule[] | null
-  readonly headers: readonly HeaderRule[] | null
   /** As the route spells it, without the `~` of a regex. */
   readonly path: string | null
   readonly regex: SafeRegex | null
-  readonly methods: ReadonlySet<string> | null
-  readonly snis: ReadonlySet<string> | null
-  readonly sources: readonly AddressRule[] | null
-  readonly destinations: readonly AddressRule[] | null
-  readonly vars: Expression | null
   readonly stripPath: boolean
   readonly preserveHost: boolean
   readonly isV1: boolean
   /** The service's path; null when there is no service or it is not HTTP. */
   readonly base: string | null
+  readonly attributes: number
+  readonly hosts: readonly HostRule[] | null
+  readonly headers: readonly HeaderRule[] | null
+  readonly methods: ReadonlySet<string> | null
+  readonly snis: ReadonlySet<string> | null
+  readonly sources: readonly AddressRule[] | null
+  readonly destinations: readonly AddressRule[] | null
+  readonly vars: Expression | null
   readonly bonuses: number
   readonly regexPriority: number
   readonly pathLength: number
@@ -79,20 +84,21 @@ export function toEntries<R extends RouterRoute, S extends RouterService>(
   const destinations = toAddressRules(route.destinations)
   const spelledPaths = route.paths ?? []
   const paths: readonly (string | null)[] = spelledPaths.length === 0 ? [null] : spelledPaths
+  const shape = {
+    stripPath: route.strip_path === true,
+    preserveHost: route.preserve_host === true,
+    isV1: route.path_handling === 'v1',
+    base: baseOf(service),
+  }
+  const vars = compileExpression(null, route.vars)
   const common = {
-    route,
-    service,
     hosts,
     headers,
     methods,
     snis,
     sources,
     destinations,
-    vars: compileExpression(null, route.vars),
-    stripPath: route.strip_path === true,
-    preserveHost: route.preserve_host === true,
-    isV1: route.path_handling === 'v1',
-    base: baseOf(service),
+    vars,
     addressRank: addressRank(sources) + addressRank(destinations),
     createdAt: route.created_at ?? 0,
     position,
@@ -110,11 +116,15 @@ export function toEntries<R extends RouterRoute, S extends RouterService>(
     const isRegex = spelled?.startsWith('~') === true
     const path = isRegex ? spelled.slice(1) : spelled
     return {
-      ...common,
-      attributes,
-      pathPosition,
+      isPlain: (attributes & ~settledByIndex) === 0 && !isRegex && vars === null,
+      route,
+      service,
       path,
       regex: isRegex && path !== null ? source.compilePath(path) : null,
+      ...shape,
+      attributes,
+      ...common,
+      pathPosition,
       bonuses: hostBonus(hosts) | (isRegex ? bonus.regexPath : 0),
       regexPriority: isRegex ? (route.regex_priority ?? 0) : 0,
       pathLength: isRegex ? 0 : (path?.length ?? 0),
@@ -155,6 +165,7 @@ export interface RouteSearch {
 
 /** Whether everything holds that the host and path indexes have not settled. */
 export function holdsRest(entry: RouteEntry<unknown, unknown>, search: RouteSearch): boolean {
+  if (entry.isPlain) return true
   const { request, ignoresSni } = search
   if (entry.methods !== null && !entry.methods.has(request.method)) return false
   if (entry.snis !== null && !ignoresSni && !holdsSni(entry.snis, request.sni)) return false

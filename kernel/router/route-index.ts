@@ -2,7 +2,9 @@ import { RequestFacts } from '../expressions/request-facts.ts'
 import { compileSafeRegex } from '../safe-regex.ts'
 import type { SafeRegex } from '../safe-regex.ts'
 import { Category, orderCategories } from './category.ts'
-import { sortEntries } from './entry-list.ts'
+import { EntryGroup } from './entry-group.ts'
+import { groupedFrom, sortEntries } from './entry-list.ts'
+import type { BuildEvents, EntryHolder } from './entry-list.ts'
 import type { ExpressionEntry } from './expression-entry.ts'
 import { toExpressionEntry } from './expression-entry.ts'
 import { ExpressionIndex } from './expression-index.ts'
@@ -16,13 +18,17 @@ import type { RouteMatch, RouterRequest, RouterRoute, RouterService } from './ty
 const streamProtocols: ReadonlySet<string> = new Set(['tcp', 'tls', 'udp', 'tls_passthrough'])
 
 /** All routes by category, host and path. Filled once by `build`, then only read. */
-export class RouteIndex<R extends RouterRoute, S extends RouterService> {
+export class RouteIndex<R extends RouterRoute, S extends RouterService> implements BuildEvents<
+  R,
+  S
+> {
   readonly headerNames = new Set<string>()
   usesAddresses = false
   usesRegexes = false
   readonly #expressions = new ExpressionIndex<R, S>()
   #usesVars = false
   readonly #disordered = new Set<RouteEntry<R, S>[]>()
+  readonly #many = new Set<EntryHolder<R, S>>()
   readonly #http = new Map<number, Category<R, S>>()
   readonly #stream = new Map<number, Category<R, S>>()
   #orderHttp: readonly Category<R, S>[] = []
@@ -69,9 +75,19 @@ export class RouteIndex<R extends RouterRoute, S extends RouterService> {
     }
     for (const entries of this.#disordered) yield* sortEntries(entries)
     this.#disordered.clear()
+    for (const holder of this.#many) yield* divide(holder)
+    this.#many.clear()
     this.#orderHttp = orderCategories(this.#http.values(), false)
     this.#orderPlainHttp = orderCategories(this.#http.values(), true)
     this.#orderStream = orderCategories(this.#stream.values(), false)
+  }
+
+  onDisorder(entries: RouteEntry<R, S>[]): void {
+    this.#disordered.add(entries)
+  }
+
+  onMany(holder: EntryHolder<R, S>): void {
+    this.#many.add(holder)
   }
 
   #addExpression(entry: ExpressionEntry<R, S>): void {
@@ -99,11 +115,19 @@ export class RouteIndex<R extends RouterRoute, S extends RouterService> {
   #categoryOf(categories: Map<number, Category<R, S>>, entry: RouteEntry<R, S>): Category<R, S> {
     let category = categories.get(entry.attributes)
     if (category === undefined) {
-      category = new Category<R, S>(entry.attributes, (entries) => this.#disordered.add(entries))
+      category = new Category<R, S>(entry.attributes, this)
       categories.set(entry.attributes, category)
     }
     return category
   }
+}
+
+function* divide<R, S>(holder: EntryHolder<R, S>): Generator<void> {
+  // It may have been moved since it was told of.
+  if (holder.entries === null || holder.entries.length <= groupedFrom) return
+  const group = new EntryGroup(holder.entries)
+  yield* group.divide()
+  holder.group = group
 }
 
 // A path matches from its start on. Many routes share one pattern, and compiling is dear.

@@ -19,13 +19,48 @@ export function toRouteMatch<R extends RouterRoute, S extends RouterService>(
   const found = entry.regex === null ? null : execPath(entry.regex, search)
   const cut = entry.path === null ? null : (found?.captures[0]?.length ?? entry.path.length)
   const isStripped = entry.base !== null && entry.stripPath && cut !== null
-  return {
-    route: entry.route,
-    service: entry.service,
+  return new FoundRoute(entry, search, {
+    found,
     prefix: isStripped ? path.slice(0, cut) : null,
-    matches: toMatches(entry, search, found),
     upstreamPath: entry.base === null ? '' : toEscapedPath(entry, entry.base, { path, cut }),
     upstreamHost: entry.base !== null && entry.preserveHost ? hostToPreserve(search) : null,
+  })
+}
+
+interface FoundParts {
+  readonly found: SafeMatch | null
+  readonly prefix: string | null
+  readonly upstreamPath: string
+  readonly upstreamHost: string | null
+}
+
+/** What was found. By what it matched is only made out when somebody asks. */
+class FoundRoute<R, S> implements RouteMatch<R, S> {
+  readonly route: R
+  readonly service: S | null
+  readonly prefix: string | null
+  readonly upstreamPath: string
+  readonly upstreamHost: string | null
+  #open: { entry: RouteEntry<R, S>; search: RouteSearch; found: SafeMatch | null } | null
+  #matches: RouteMatches | null = null
+
+  constructor(entry: RouteEntry<R, S>, search: RouteSearch, parts: FoundParts) {
+    this.route = entry.route
+    this.service = entry.service
+    this.prefix = parts.prefix
+    this.upstreamPath = parts.upstreamPath
+    this.upstreamHost = parts.upstreamHost
+    this.#open = { entry, search, found: parts.found }
+  }
+
+  get matches(): RouteMatches {
+    if (this.#open !== null) {
+      const { entry, search, found } = this.#open
+      this.#matches = toMatches(entry, search, found)
+      // Who remembers the answer does not keep the request.
+      this.#open = null
+    }
+    return this.#matches!
   }
 }
 

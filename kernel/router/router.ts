@@ -1,3 +1,4 @@
+import { TimeSlices } from '../time-slices.ts'
 import { MatchCache } from './match-cache.ts'
 import { RouteIndex } from './route-index.ts'
 import type { RouteMatch, RouterRequest, RouterRoute, RouterService } from './types.ts'
@@ -9,8 +10,6 @@ export interface RouterOptions {
 
 // Enough for the hot paths of a large site at about 1 KB each.
 const cacheEntriesMaxDefault = 10_000
-// A third of what a build may hold the event loop for, because a step may overrun it.
-const buildSliceMs = 3
 
 /**
  * Finds the route of a request, with the semantics of Kong's `traditional` router. Immutable; built
@@ -60,11 +59,10 @@ export async function buildRouter<R extends RouterRoute, S extends RouterService
   options: RouterOptions = {},
 ): Promise<Router<R, S>> {
   const index = new RouteIndex<R, S>()
-  let sliceStart = performance.now()
+  const slices = new TimeSlices()
   for (const _ of index.build(routes, services)) {
-    if (performance.now() - sliceStart < buildSliceMs) continue
-    await new Promise((resolve) => setImmediate(resolve))
-    sliceStart = performance.now()
+    const pause = slices.breathe()
+    if (pause !== null) await pause
   }
   return new Router(index, options)
 }

@@ -1,13 +1,10 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { collectYoung } from '../../young-collection.ts'
 
 /** So much may be waiting for the garbage collector at once. */
 const UNCOLLECTED_BYTES_MAX = 16 * 1024 * 1024
 /** Reads below this come with so many objects of their own that V8 collects in time. */
 const LARGE_READ_BYTES = 16 * 1024
 
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void
 let uncollected = 0
 
 /**
@@ -21,5 +18,5 @@ export function noteBufferRead(bytes: number): void {
   uncollected += bytes
   if (uncollected < UNCOLLECTED_BYTES_MAX) return
   uncollected = 0
-  collect({ type: 'minor' })
+  collectYoung()
 }
