@@ -103,6 +103,11 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
     this.receiver.onAnswer(this)
   }
 
+  /** Whether a piece that was sent to the client is held by nobody. */
+  get passesOn(): boolean {
+    return this.#sink?.passesOn === true
+  }
+
   onPiece(piece: Buffer): void {
     if (this.#sink !== null && !this.#waiting) {
       if (this.#sink.onData(piece)) return

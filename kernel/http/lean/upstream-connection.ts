@@ -168,8 +168,10 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
     this.#sending!.onHead(head, null)
   }
 
-  onAnswerPiece(piece: Buffer): void {
-    this.#sending!.onPiece(piece)
+  onAnswerPiece(piece: Buffer): boolean {
+    const sending = this.#sending!
+    sending.onPiece(piece)
+    return this.#owner.turn.taken === piece && sending.passesOn
   }
 
   onAnswerEnd(more: boolean, trailers: HeaderList | null): void {
