@@ -169,9 +169,7 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
   }
 
   onAnswerPiece(piece: Buffer): boolean {
-    const sending = this.#sending!
-    sending.onPiece(piece)
-    return this.#owner.turn.taken === piece && sending.passesOn
+    return this.#sending!.onPiece(piece, this.#owner.turn)
   }
 
   onAnswerEnd(more: boolean, trailers: HeaderList | null): void {
