@@ -35,6 +35,8 @@ export function runWorker(parts: WorkerParts, self: ForkedProcess): void {
   self.on('SIGTERM', () => worker.leave('SIGTERM'))
   self.on('uncaughtException', (error) => worker.onUncaught(error))
   self.on('unhandledRejection', (reason) => worker.onRejection(reason))
+  // Its primary may have gone while the modules were loaded, when nobody listened.
+  if (!self.connected) worker.leave('the primary is gone')
 }
 
 /** A worker in an unknown state finishes what it can, and this is how long it may take. */
@@ -201,8 +203,9 @@ class Worker {
     if (this.#leaving) return
     this.#leaving = true
     const { gateway, accessLog, log } = this.#running ?? {}
-    // With its primary gone there is nobody else to end a worker that cannot drain.
-    setTimeout(() => this.#self.exit(exitCode), deadlineMs + GRACE_MS).unref()
+    // With its primary gone there is nobody else to end a worker that cannot drain. This keeps it alive:
+    // who waits here for what never comes must still get to the exit.
+    setTimeout(() => this.#self.exit(exitCode), deadlineMs + GRACE_MS)
     try {
       const running = await gateway
       await running?.drain(deadlineMs)
