@@ -42,6 +42,14 @@ export function toPluginGrants(value: unknown): PluginGrants {
   return grants
 }
 
+/** A grant for nobody is a slip of the pen. Throws an Error that names it. */
+export function refuseUnknownPlugins(grants: PluginGrants, names: ReadonlySet<string>): void {
+  for (const key of Object.keys(grants)) {
+    if (names.has(key.split('@', 1)[0]!)) continue
+    throw new Error(`plugin_grants: ${JSON.stringify(key)}: no plugin of this name is loaded`)
+  }
+}
+
 /**
  * Asked for and granted. Inline code is trusted with the worker, so it gets what it asks for without a
  * manifest; but what a tenant has configured it to do goes only where everybody may go.
