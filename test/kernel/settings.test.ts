@@ -248,7 +248,7 @@ describe('what is granted to plugins', () => {
     ['[]', /expected plugin names/],
     ['{"a":{"files":true}}', /a: unknown permission "files"; there are http, vault, cache, store/],
     ['{"a":{"http":"x"}}', /a\.http: expected a list/],
-    ['{"a":{"http":["http:\/\/x"]}}', /a: "http:\/\/x": expected a host like/],
+    ['{"a":{"http":["http://x"]}}', /a: "http:\/\/x": expected a host like/],
     ['{"a":{"vault":["x"]}}', /a: "x": expected a reference like/],
     ['{"a":{"store":1}}', /a\.store: expected true or false/],
   ])('cannot be %s', (text, wanted) => {
