@@ -70,7 +70,7 @@ const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 })
 const p256 = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 const p384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' })
 const ed = generateKeyPairSync('ed25519')
-const pem = (key: KeyObject) => key.export({ type: 'spki', format: 'pem' }) as string
+const pem = (key: KeyObject) => key.export({ type: 'spki', format: 'pem' }).toString()
 const jwk = (key: KeyObject) => key.export({ format: 'jwk' })
 
 describe('a signature', () => {
