@@ -58,6 +58,11 @@ export class Vault {
     return isSame ? config : Object.fromEntries(resolved)
   }
 
+  /** The text without any secret that was read. */
+  hide(text: string): string {
+    return this.#texts.hide(text)
+  }
+
   #find({ name, field }: SecretReference): string | null {
     const variable = this.#prefix + name
     const value = Object.hasOwn(this.#variables, variable) ? this.#variables[variable] : undefined
