@@ -32,14 +32,18 @@ export function toPluginGrants(value: unknown): PluginGrants {
   const grants: Record<string, PluginPermissions> = {}
   for (const [name, granted] of Object.entries(value)) {
     const permissions = toPermissions(granted, name)
-    try {
-      toLists(permissions)
-    } catch (error) {
-      throw new TypeError(`${name}: ${(error as Error).message}`, { cause: error })
-    }
+    checkEntries(name, permissions)
     grants[name] = permissions
   }
   return grants
+}
+
+function checkEntries(name: string, permissions: PluginPermissions = {}): void {
+  try {
+    toLists(permissions)
+  } catch (error) {
+    throw new TypeError(`${name}: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 /** A grant for nobody is a slip of the pen. Throws an Error that names it. */
@@ -59,7 +63,9 @@ export class Grants {
   readonly #grants: PluginGrants
   readonly #made = new Map<string, Permissions>()
 
+  /** Throws a `TypeError` that names the plugin whose manifest asks for what cannot be read. */
   constructor(plugins: ReadonlyMap<string, PluginCode>, grants: PluginGrants) {
+    for (const { manifest } of plugins.values()) checkEntries(manifest.name, manifest.permissions)
     this.#plugins = plugins
     this.#grants = grants
   }
