@@ -3,12 +3,14 @@ import { hostname } from 'node:os'
 import { BlockList, isIPv6 } from 'node:net'
 import type { Logger } from 'pino'
 import { type CompiledSnapshot, compileSnapshot } from './compiled-snapshot.ts'
+import { type EffectParts, Effects, type EffectSettings } from './effects/effects.ts'
 import type { Environment } from './environment.ts'
 import type { Exchange, Listener, ListenerOptions, UpstreamSender } from './exchange.ts'
 import { handleRequest, type RequestTools } from './handle-request.ts'
 import { HEADER_NAMES, type HeaderNaming } from './header-names.ts'
 import { createInlineHostFactory } from './inline-host.ts'
 import { createLifecyclePdk } from './lifecycle-pdk.ts'
+import type { PluginInstance } from './config/entities.ts'
 import type { HostFactory, HostState, HostStats, PluginCode, Tier } from './plugin-host.ts'
 import { PluginHosts } from './plugin-hosts.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -26,7 +28,7 @@ export interface DataPath {
 }
 
 /** What an operator may choose of the way requests are treated; plain data. */
-export interface GatewaySettings {
+export interface GatewaySettings extends EffectSettings {
   /** Addresses and CIDR ranges whose `X-Forwarded-*` is believed; default none. */
   readonly trustedIps?: readonly string[]
   /** Whose names the headers have that the gateway adds; default ours. */
@@ -41,6 +43,8 @@ export interface GatewayOptions extends GatewaySettings {
   /** Without `inline`, which the gateway has itself. */
   readonly hostFactories: { readonly [T in Tier]?: HostFactory }
   readonly dataPath: DataPath
+  /** What plugins reach beyond the request; default the world. */
+  readonly effects?: EffectParts
   readonly log: Logger
   readonly accessLog: AccessLog | null
 }
@@ -65,6 +69,7 @@ export interface GatewayStatus {
 export class Gateway {
   readonly #plugins: ReadonlyMap<string, PluginCode>
   readonly #hosts: PluginHosts
+  readonly #effects: Effects
   readonly #dataPath: DataPath
   readonly #accessLog: AccessLog | null
   readonly #tools: RequestTools
@@ -74,14 +79,21 @@ export class Gateway {
   #inFlight = 0
 
   constructor(options: GatewayOptions) {
+    this.#plugins = new Map(options.plugins.map((code) => [code.manifest.name, code]))
+    this.#effects = new Effects({
+      plugins: this.#plugins,
+      settings: options,
+      parts: options.effects ?? {},
+      log: options.log,
+    })
     const environment: Environment = {
       nodeId: options.nodeId,
       hostname: hostname(),
       log: options.log,
       isTrustedAddress: createAddressCheck(options.trustedIps ?? []),
       allowDebugHeader: options.allowDebugHeader ?? false,
+      effects: this.#effects,
     }
-    this.#plugins = new Map(options.plugins.map((code) => [code.manifest.name, code]))
     this.#hosts = new PluginHosts(
       this.#plugins,
       {
@@ -108,7 +120,8 @@ export class Gateway {
    */
   load(snapshot: Snapshot): Promise<void> {
     const loaded = this.#loading.then(async () => {
-      const compiled = await compileSnapshot(snapshot, this.#plugins, this.#hosts)
+      const toConfig = (instance: PluginInstance) => this.#toConfig(instance)
+      const compiled = await compileSnapshot(snapshot, this.#plugins, this.#hosts, toConfig)
       const before = this.#current
       this.#current = compiled
       before?.retire()
@@ -140,6 +153,7 @@ export class Gateway {
     await this.#dataPath.sender.close()
     this.#current?.retire()
     await this.#hosts.close()
+    await this.#effects.close()
     await this.#accessLog?.flush()
   }
 
@@ -154,6 +168,16 @@ export class Gateway {
         state: host.state,
         stats: host.stats(),
       })),
+    }
+  }
+
+  /** With the secrets that it refers to: they are in no snapshot. */
+  #toConfig({ name, id, instance_name, tenant, config }: PluginInstance): unknown {
+    try {
+      return this.#effects.vault.resolve(config, this.#effects.permissionsOf(name, tenant))
+    } catch (error) {
+      const which = `plugin "${name}" (${instance_name ?? id})`
+      throw new Error(`${which}: ${(error as Error).message}`, { cause: error })
     }
   }
 

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import { type PluginGrants, toPluginGrants } from './effects/grants.ts'
+import type { PluginStoreSetting } from './effects/plugin-store.ts'
 import { TIERS, type Tier } from './plugin-host.ts'
 import type { Address } from './process/listening-socket.ts'
 import type { AccessLogSetting } from './telemetry/access-log.ts'
@@ -110,6 +112,33 @@ export const pluginPath: ValueForm<PluginSetting> = (text, folder) => {
     throw new ValueError('expected PATH, PATH=inline, PATH=isolate or PATH=process')
   }
   return { path, tier }
+}
+
+/** JSON: plugin names with what is granted to them. */
+export const pluginGrants: ValueForm<PluginGrants> = (text) => {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new ValueError(`expected JSON: ${(error as Error).message}`)
+  }
+  try {
+    return toPluginGrants(value)
+  } catch (error) {
+    throw new ValueError((error as Error).message)
+  }
+}
+
+export const pluginStore: ValueForm<PluginStoreSetting> = (text, folder) => {
+  if (text === 'memory') return text
+  const [, path] = /^sqlite:(.+)$/s.exec(text) ?? []
+  if (path === undefined) throw new ValueError('expected memory or sqlite:PATH')
+  return { path: filePath(path, folder) }
+}
+
+export const variablePrefix: ValueForm<string> = (text) => {
+  if (/^[A-Za-z0-9_]{0,100}$/.test(text)) return text
+  throw new ValueError('expected letters, digits and _')
 }
 
 function toChoice(values: readonly string[]): string {

@@ -8,7 +8,10 @@ import {
   notServed,
   onlyOff,
   oneOf,
+  pluginGrants,
   pluginPath,
+  pluginStore,
+  variablePrefix,
   workerCount,
 } from './setting-values.ts'
 import { HEADER_NAMINGS } from './header-names.ts'
@@ -29,6 +32,8 @@ export interface SettingRow<T = unknown> {
   readonly commands: readonly ConfiguredCommand[]
   /** Given several times (a list in the file, commas in the variable). */
   readonly repeatable?: true
+  /** Keys and values in the settings file, JSON elsewhere. */
+  readonly structured?: true
   /** Without it the command says so and ends. */
   readonly required?: true
 }
@@ -72,6 +77,31 @@ export const SETTINGS = {
     help: 'loads a plugin (a file, or a folder with a package.json) into a tier; may be repeated',
     commands: ['start', 'check'],
     repeatable: true,
+  }),
+  pluginGrants: row({
+    value: 'JSON',
+    form: pluginGrants,
+    default: '{}',
+    reason: 'nobody reaches beyond the request without being allowed to',
+    help: 'what plugins may do of what they ask for: http, cache, store, vault (docs/effects.md)',
+    commands: ['start'],
+    structured: true,
+  }),
+  pluginStore: row({
+    value: 'memory|sqlite:PATH',
+    form: pluginStore,
+    default: 'memory',
+    reason: 'no file is written unasked; each worker then has values of its own, until it ends',
+    help: 'where pdk.store keeps values; a file is the same for all workers',
+    commands: ['start'],
+  }),
+  vaultEnvPrefix: row({
+    value: 'TEXT',
+    form: variablePrefix,
+    default: '',
+    reason: "Kong's",
+    help: 'comes before the names of the variables that hold secrets: {vault://env/api-key} is API_KEY',
+    commands: ['start'],
   }),
   accessLog: row({
     value: 'off|stdout|PATH',

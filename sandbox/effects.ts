@@ -59,10 +59,18 @@ function toAnswer(member: string, value: unknown, bytesMax: number): EffectAnswe
   return toFailure(new PdkError('LIMIT', `${member}: the answer is ${json.length} characters long`))
 }
 
-/** Bytes cross in base64. */
+/** Bytes cross in base64, also those that are a field of the value, such as the body of an answer. */
 function toCrossing(value: unknown): unknown {
-  if (!(value instanceof Uint8Array)) return value
-  const { buffer, byteOffset, byteLength } = value
+  if (value instanceof Uint8Array) return toBase64(value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const fields = Object.entries(value)
+  if (!fields.some(([, field]) => field instanceof Uint8Array)) return value
+  return Object.fromEntries(
+    fields.map(([name, field]) => [name, field instanceof Uint8Array ? toBase64(field) : field]),
+  )
+}
+
+function toBase64({ buffer, byteOffset, byteLength }: Uint8Array): { base64: string } {
   return { base64: Buffer.from(buffer, byteOffset, byteLength).toString('base64') }
 }
 

@@ -1,4 +1,4 @@
-import type { Plugin, PluginManifest } from '@sallyport/sdk'
+import type { Plugin, PluginManifest, PluginPermissions } from '@sallyport/sdk'
 import type { Logger } from 'pino'
 import type { Counters } from '../counters.ts'
 import type { Gateway, GatewayOptions } from '../gateway.ts'
@@ -41,6 +41,8 @@ export interface HostContext {
 export interface PluginText {
   readonly source: string
   readonly origin: string
+  /** What its package.json asks for; absent when it says nothing. */
+  readonly permissions?: PluginPermissions
 }
 
 export type HostFactories = { readonly [T in Tier]?: HostFactory }

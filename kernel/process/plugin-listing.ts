@@ -1,6 +1,7 @@
 import { registerHooks } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { type Plugin, type PluginManifest, toManifest } from '@sallyport/sdk'
+import { toPluginGrants } from '../effects/grants.ts'
 import type { PluginCode, Tier } from '../plugin-host.ts'
 import type { PluginSetting } from '../setting-values.ts'
 import type { Parts } from './parts.ts'
@@ -62,7 +63,12 @@ async function listPlugin(parts: ListingParts, setting: PluginSetting): Promise<
       const manifest = toManifest(await importPlugin(origin))
       return { manifest, tier, bundled: false, source: null, origin }
     }
-    const manifest = await parts.describePlugin(text)
+    const described = await parts.describePlugin(text)
+    // What people read before they install it holds against what the code says.
+    const { permissions = described.permissions } = text
+    const manifest = permissions === undefined ? described : { ...described, permissions }
+    // What cannot be read is better known now than when the plugin needs it.
+    if (permissions !== undefined) toPluginGrants({ permissions })
     return { manifest, tier, bundled: false, source: text.source, origin }
   } catch (error) {
     throw new PluginLoadError(`--plugin "${path}": ${(error as Error).message}`, { cause: error })

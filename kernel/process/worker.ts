@@ -1,5 +1,6 @@
-import type { Logger } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
 import type { Counters } from '../counters.ts'
+import { SecretTexts } from '../effects/secret-texts.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { type AccessLog, openAccessLog } from '../telemetry/access-log.ts'
 import { createLog, openLogDestination } from '../telemetry/log.ts'
@@ -123,13 +124,14 @@ class Worker {
   }
 
   #init(init: WorkerInit): void {
+    const secretTexts = new SecretTexts()
     const log = createLog({
       level: init.logLevel,
       base: { worker: init.place, pid: this.#self.pid },
-      destination: openLogDestination(),
+      destination: hiding(secretTexts, openLogDestination()),
     })
     const accessLog = openAccessLog(init.accessLog, (text) => log.error(text))
-    const gateway = this.#createGateway(init, log, accessLog)
+    const gateway = this.#createGateway(init, log, accessLog, secretTexts)
     gateway.catch((error: unknown) => this.#giveUp((error as Error).message))
     this.#running = { init, log, accessLog, gateway }
     this.#silence = setInterval(() => {
@@ -144,6 +146,7 @@ class Worker {
     init: WorkerInit,
     log: Logger,
     accessLog: AccessLog | null,
+    secretTexts: SecretTexts,
   ): Promise<RunningGateway> {
     const plugins = await toPluginCode(this.#parts, init.plugins)
     const tiers = new Set(plugins.map((plugin) => plugin.tier))
@@ -166,6 +169,7 @@ class Worker {
       hostFactories,
       log,
       accessLog,
+      effects: { secretTexts },
     })
   }
 
@@ -222,4 +226,9 @@ class Worker {
     if (this.#self.connected) this.#self.send!(message, undefined, undefined, () => sent())
     else sent()
   }
+}
+
+/** Whatever is logged, by whomever: no secret that this worker has read is in it. */
+function hiding({ hide }: SecretTexts, destination: DestinationStream): DestinationStream {
+  return { write: (line) => destination.write(hide(line)) }
 }

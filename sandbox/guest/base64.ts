@@ -1,11 +1,28 @@
+import { uncurry } from './primordials.ts'
+
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const VALUES = new Int16Array(128).fill(-1)
 for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i
 
 const SLICE = 4_096
 
+/**
+ * V8's own, taken before any plugin code runs. Without a JIT the loops below need 150 ms for a megabyte,
+ * three times what a handler has; an older Node has nothing else.
+ */
+const { fromBase64: decodeNatively } = Uint8Array as {
+  fromBase64?: (this: unknown, text: string) => Uint8Array
+}
+const { toBase64: encodeNatively } = Uint8Array.prototype as {
+  toBase64?: (this: Uint8Array) => string
+}
+const decode = decodeNatively === undefined ? null : uncurry(decodeNatively)
+const encode = encodeNatively === undefined ? null : uncurry(encodeNatively)
+const Bytes = Uint8Array
+
 /** Standard base64 with padding. */
 export function toBase64(bytes: Uint8Array): string {
+  if (encode !== null) return encode(bytes)
   let text = ''
   for (let at = 0; at < bytes.length; at += 3) {
     const group = (bytes[at]! << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0)
@@ -21,6 +38,7 @@ export function toBase64(bytes: Uint8Array): string {
  * Null when it is not base64.
  */
 export function fromBase64(text: string): Uint8Array | null {
+  if (decode !== null) return decodeOrNull(decode, text)
   let digits = text.replace(/[\t\n\f\r ]+/g, '')
   if (digits.length % 4 === 0) digits = digits.replace(/={1,2}$/, '')
   if (digits.length % 4 === 1) return null
@@ -39,6 +57,17 @@ export function fromBase64(text: string): Uint8Array | null {
     bytes[at++] = (held >> bits) & 0xff
   }
   return bytes
+}
+
+function decodeOrNull(
+  read: (constructor: unknown, text: string) => Uint8Array,
+  text: string,
+): Uint8Array | null {
+  try {
+    return read(Bytes, text)
+  } catch {
+    return null
+  }
 }
 
 export function toLatin1(bytes: Uint8Array): string {

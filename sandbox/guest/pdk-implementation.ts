@@ -1,5 +1,6 @@
 import type { PdkMember } from '@sallyport/sdk'
 import { contextMembers } from './pdk/context.ts'
+import { effectMembers } from './pdk/effects.ts'
 import type { Member } from './pdk/member.ts'
 import { requestMembers } from './pdk/request.ts'
 import { responseMembers } from './pdk/response.ts'
@@ -11,4 +12,5 @@ export const PDK_IMPLEMENTATION: { readonly [M in PdkMember]: Member } = {
   ...responseMembers,
   ...serviceMembers,
   ...contextMembers,
+  ...effectMembers,
 }

@@ -83,6 +83,9 @@ describe('a setting', () => {
       trustedIps: [],
       headerNames: 'sallyport',
       debugHeader: 'off',
+      pluginGrants: {},
+      pluginStore: 'memory',
+      vaultEnvPrefix: '',
     })
   })
 
@@ -226,4 +229,36 @@ test('the names of a setting follow from its key', () => {
   expect(toFlag('proxyListen')).toBe('--proxy-listen')
   expect(toVariable('proxyListen')).toBe('SALLYPORT_PROXY_LISTEN')
   expect(toFileKey('proxyListen')).toBe('proxy_listen')
+})
+
+describe('what is granted to plugins', () => {
+  test('is keys and values in the settings file, and JSON on the command line', () => {
+    const grants = { jwt: { http: ['keys.test', '10.0.0.5:8080'], vault: ['{vault://env/JWT_'] } }
+    const path = join(folder, 'granted.yml')
+    writeFileSync(
+      path,
+      `plugin_grants:\n  jwt:\n    http: [keys.test, "10.0.0.5:8080"]\n    vault: ["{vault://env/JWT_"]\n`,
+    )
+    expect(read(['--settings', path]).settings.pluginGrants).toEqual(grants)
+    expect(read(['--plugin-grants', JSON.stringify(grants)]).settings.pluginGrants).toEqual(grants)
+  })
+
+  test.each([
+    ['text', /expected JSON/],
+    ['[]', /expected plugin names/],
+    ['{"a":{"files":true}}', /a: unknown permission "files"; there are http, vault, cache, store/],
+    ['{"a":{"http":"x"}}', /a\.http: expected a list/],
+    ['{"a":{"http":["http://x"]}}', /a: "http:\/\/x": expected a host like/],
+    ['{"a":{"vault":["x"]}}', /a: "x": expected a reference like/],
+    ['{"a":{"store":1}}', /a\.store: expected true or false/],
+  ])('cannot be %s', (text, wanted) => {
+    expect(() => read(['--plugin-grants', text])).toThrow(wanted)
+  })
+
+  test('a store is memory or a file', () => {
+    expect(read(['--plugin-store', 'sqlite:values.db']).settings.pluginStore).toEqual({
+      path: join(folder, 'values.db'),
+    })
+    expect(() => read(['--plugin-store', 'values.db'])).toThrow(/expected memory or sqlite:PATH/)
+  })
 })
