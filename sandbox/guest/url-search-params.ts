@@ -83,12 +83,12 @@ export class GuestURLSearchParams {
     return this.entries()
   }
 
-  totoText(): string {
+  toString(): string {
     return this.#pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&')
   }
 
   #changed(): void {
-    this.#onChange?.(this.totoText())
+    this.#onChange?.(this.toString())
   }
 }
 

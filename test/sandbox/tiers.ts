@@ -1,5 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Plugin } from '@sallyport/sdk'
+import type { HostFactory, PluginCode, PluginHost, Tier } from '../../kernel/plugin-host.ts'
+import { toPluginCode } from '../../kernel/process/plugin-listing.ts'
 import { createIsolateHostFactory, createProcessHostFactory } from '../../sandbox/create-hosts.ts'
-import type { PluginCode, PluginHost } from '../../kernel/plugin-host.ts'
+import type { SandboxHostOptions } from '../../sandbox/host-options.ts'
 import { makeHostOptions } from '../support/host-call.ts'
 
 /** Deadlines of a machine that has other things to do: what is tested here is not how long it takes. */
@@ -11,20 +17,62 @@ const PATIENT = {
   loadMs: 8_000,
 }
 
-/** Hosts of both tiers for one plugin or more, with instance `key` of the first. */
+/** The tiers that take a plugin as a text and call it through what crosses. */
 export const TIERS = ['process', 'isolate'] as const
+export type SandboxTier = (typeof TIERS)[number]
 
+/** All that can run a plugin. */
+export const ALL_TIERS: readonly Tier[] = ['inline', ...TIERS]
+
+/** Plugins made ready for a tier. */
+export interface TierPlugins {
+  /** As the loader would give them. */
+  readonly codes: readonly PluginCode[]
+  /** Null for `inline`, whose factory is the kernel's own. */
+  readonly factory: HostFactory | null
+  /** To be called when no host runs any more. */
+  close(): Promise<void>
+}
+
+export async function prepareTier(
+  tier: Tier,
+  plugins: readonly PluginCode[],
+  options: SandboxHostOptions,
+): Promise<TierPlugins> {
+  const close = (): Promise<void> => Promise.resolve()
+  switch (tier) {
+    case 'process':
+      return { codes: plugins, factory: createProcessHostFactory(options), close }
+    case 'isolate': {
+      const codes = plugins.map((code) => ({ ...code, tier }))
+      return { codes, factory: createIsolateHostFactory(options), close }
+    }
+    case 'inline': {
+      const modules = await importModules(plugins)
+      const codes = plugins.map((code, index) => ({
+        ...code,
+        tier,
+        module: modules[index]!,
+        source: null,
+      }))
+      return { codes, factory: null, close }
+    }
+    case 'remote':
+      throw new Error('the tier remote is not served yet')
+  }
+}
+
+/** Hosts of a sandbox tier for one plugin or more, with instance `key` of the first. */
 export async function startHost(
-  tier: (typeof TIERS)[number],
+  tier: SandboxTier,
   plugins: readonly PluginCode[],
   config: unknown = {},
 ): Promise<{ host: PluginHost; lines: string[] }> {
   const { options, lines } = makeHostOptions({ limits: PATIENT })
-  const factory =
-    tier === 'process' ? createProcessHostFactory(options) : createIsolateHostFactory(options)
-  const host = factory.createHost({ name: 'tenant:acme', tenant: 'acme', plugins })
+  const { codes, factory } = await prepareTier(tier, plugins, options)
+  const host = factory!.createHost({ name: 'tenant:acme', tenant: 'acme', plugins: codes })
   await host.configure(
-    plugins.map(({ manifest: { name } }, index) => ({
+    codes.map(({ manifest: { name } }, index) => ({
       key: index === 0 ? 'key' : `key-${name}`,
       id: `id-${name}`,
       pluginName: name,
@@ -32,4 +80,20 @@ export async function startHost(
     })),
   )
   return { host, lines }
+}
+
+/** The modules of plugins that are given as text, in this process. */
+export async function importModules(plugins: readonly PluginCode[]): Promise<Plugin[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'tier-'))
+  try {
+    const listings = plugins.map(({ manifest, source }, index) => {
+      const origin = join(folder, `${index}.mjs`)
+      writeFileSync(origin, source!)
+      return { manifest, tier: 'inline' as const, bundled: false, source: null, origin }
+    })
+    const codes = await toPluginCode({ bundledPlugins: () => Promise.resolve([]) }, listings)
+    return codes.map(({ module }) => module!)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
