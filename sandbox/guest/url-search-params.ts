@@ -1,5 +1,4 @@
-import { toText } from './primordials.ts'
-import { GuestTextDecoder, GuestTextEncoder } from './text-encoding.ts'
+import { GuestTextDecoder, GuestTextEncoder, toText } from '@sallyport/sdk/guest'
 
 type Pair = [name: string, value: string]
 

@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { fromBase64, toBase64 } from '../../sandbox/guest/base64.ts'
+import { fromBase64, GuestTextDecoder, GuestTextEncoder, toBase64 } from '@sallyport/sdk/guest'
 import { structuredClone as guestClone } from '../../sandbox/guest/structured-clone.ts'
-import { GuestTextDecoder, GuestTextEncoder } from '../../sandbox/guest/text-encoding.ts'
 
 const BYTES = fc.uint8Array({ maxLength: 60 })
 const TEXT = fc.string({ unit: 'binary', maxLength: 40 })

@@ -5,7 +5,7 @@ import {
   type HeaderList,
   type QueryArg,
   toHeaderObject,
-} from '@sallyport/sdk'
+} from '../../index.ts'
 import {
   badArgument,
   checkHeaderLimits,

@@ -4,7 +4,7 @@ import {
   type HeaderList,
   PdkError,
   toHeaderObject,
-} from '@sallyport/sdk'
+} from '../../index.ts'
 import { checkHeaderLimits, checkHeaderRecord, checkStatus, checkString } from '../arguments.ts'
 import { fromBase64 } from '../base64.ts'
 import { encodeBody } from '../exit-body.ts'
