@@ -14,7 +14,7 @@ export interface PluginListing {
   readonly tier: Tier
   readonly bundled: boolean
   readonly source: string | null
-  /** The file, or `bundled`. */
+  /** The file, `unix:` and a socket, or `bundled`. */
   readonly origin: string
 }
 
@@ -23,7 +23,10 @@ export class PluginLoadError extends Error {
   override readonly name = 'PluginLoadError'
 }
 
-type ListingParts = Pick<Parts, 'bundledPlugins' | 'readPluginSource' | 'describePlugin'>
+type ListingParts = Pick<
+  Parts,
+  'bundledPlugins' | 'readPluginSource' | 'describePlugin' | 'describeRemote'
+>
 
 /** The bundled plugins and those of `--plugin`. Rejects with `PluginLoadError`. */
 export async function listPlugins(
@@ -56,6 +59,10 @@ export async function listPlugins(
 async function listPlugin(parts: ListingParts, setting: PluginSetting): Promise<PluginListing> {
   const { path, tier } = setting
   try {
+    if (tier === 'remote') {
+      const manifest = await parts.describeRemote(path)
+      return { manifest, tier, bundled: false, source: null, origin: path }
+    }
     const text = await parts.readPluginSource(path)
     const { origin } = text
     if (tier === 'inline') {

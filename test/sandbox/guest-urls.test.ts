@@ -2,7 +2,7 @@ import { runInThisContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PluginHost } from '../../kernel/plugin-host.ts'
 import { makeCall, makePlugin } from '../support/host-call.ts'
-import { startHost, TIERS } from './tiers.ts'
+import { ISOLATED_TIERS, startHost } from './tiers.ts'
 
 const PARTS = [
   ...['href', 'origin', 'protocol', 'username', 'password', 'host', 'hostname', 'port'],
@@ -66,19 +66,22 @@ const HANDLER = `(pdk) => { pdk.ctx.plugin.values = { ${Object.entries(EXPRESSIO
   .map(([name, expression]) => `${JSON.stringify(name)}: ${expression}`)
   .join(', ')} } }`
 
-describe.each(TIERS)('in the %s tier URL and URLSearchParams do what Node does', (tier) => {
-  let host: PluginHost
-  let values: Readonly<Record<string, unknown>>
-  beforeAll(async () => {
-    host = (await startHost(tier, [makePlugin('p', `access: ${HANDLER}`)])).host
-    const call = makeCall({ key: 'key' })
-    await host.call(call)
-    values = call.applied[0]!.plugin!['values'] as typeof values
-  })
-  afterAll(() => host.close())
+describe.each(ISOLATED_TIERS)(
+  'in the %s tier URL and URLSearchParams do what Node does',
+  (tier) => {
+    let host: PluginHost
+    let values: Readonly<Record<string, unknown>>
+    beforeAll(async () => {
+      host = (await startHost(tier, [makePlugin('p', `access: ${HANDLER}`)])).host
+      const call = makeCall({ key: 'key' })
+      await host.call(call)
+      values = call.applied[0]!.plugin!['values'] as typeof values
+    })
+    afterAll(() => host.close())
 
-  test.each(Object.entries(EXPRESSIONS))('%s', (name, expression) => {
-    const wanted = JSON.stringify(runInThisContext(expression))
-    expect(JSON.stringify(values[name])).toBe(wanted)
-  })
-})
+    test.each(Object.entries(EXPRESSIONS))('%s', (name, expression) => {
+      const wanted = JSON.stringify(runInThisContext(expression))
+      expect(JSON.stringify(values[name])).toBe(wanted)
+    })
+  },
+)

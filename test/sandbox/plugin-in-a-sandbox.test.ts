@@ -2,7 +2,7 @@ import type { Phase } from '@sallyport/sdk'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { PluginCode, PluginHost } from '../../kernel/plugin-host.ts'
 import { makeCall, makePlugin } from '../support/host-call.ts'
-import { startHost, TIERS } from './tiers.ts'
+import { ISOLATED_TIERS, startHost } from './tiers.ts'
 
 const hosts: PluginHost[] = []
 afterEach(async () => {
@@ -12,7 +12,7 @@ afterEach(async () => {
 const CONSUMER = { id: 'c1', username: 'ann', custom_id: null, tags: null }
 const CREDENTIAL = { id: 'k1', consumer: { id: 'c1' } }
 
-describe.each(TIERS)('a plugin in the %s tier', (tier) => {
+describe.each(ISOLATED_TIERS)('a plugin in the %s tier', (tier) => {
   async function start(plugins: PluginCode | PluginCode[], config?: unknown) {
     const started = await startHost(tier, [plugins].flat(), config)
     hosts.push(started.host)

@@ -1,10 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Plugin } from '@sallyport/sdk'
+import { type Plugin, toManifest } from '@sallyport/sdk'
 import type { HostFactory, PluginCode, PluginHost, Tier } from '../../kernel/plugin-host.ts'
 import { toPluginCode } from '../../kernel/process/plugin-listing.ts'
-import { createIsolateHostFactory, createProcessHostFactory } from '../../sandbox/create-hosts.ts'
+import { serve } from '@sallyport/sdk/serve'
+import {
+  createIsolateHostFactory,
+  createProcessHostFactory,
+  createRemoteHostFactory,
+} from '../../sandbox/create-hosts.ts'
 import type { SandboxHostOptions } from '../../sandbox/host-options.ts'
 import { makeHostOptions } from '../support/host-call.ts'
 
@@ -17,9 +22,12 @@ const PATIENT = {
   loadMs: 8_000,
 }
 
-/** The tiers that take a plugin as a text and call it through what crosses. */
-export const TIERS = ['process', 'isolate'] as const
+/** The tiers that call a plugin through what crosses. */
+export const TIERS = ['process', 'isolate', 'remote'] as const
 export type SandboxTier = (typeof TIERS)[number]
+
+/** Those that give a plugin the globals of a guest, and hold it back. */
+export const ISOLATED_TIERS: readonly SandboxTier[] = ['process', 'isolate']
 
 /** All that can run a plugin. */
 export const ALL_TIERS: readonly Tier[] = ['inline', ...TIERS]
@@ -58,7 +66,34 @@ export async function prepareTier(
       return { codes, factory: null, close }
     }
     case 'remote':
-      throw new Error('the tier remote is not served yet')
+      return prepareRemote(plugins, options)
+  }
+}
+
+/** Each plugin is a program of its own; here they all run in this process. */
+async function prepareRemote(
+  plugins: readonly PluginCode[],
+  options: SandboxHostOptions,
+): Promise<TierPlugins> {
+  const folder = mkdtempSync(join(tmpdir(), 'remote-'))
+  const modules = await importModules(plugins)
+  const served = await Promise.all(
+    modules.map((module, index) => serve(module, { socket: join(folder, `${index}.sock`) })),
+  )
+  const codes = plugins.map((code, index) => ({
+    ...code,
+    manifest: toManifest(modules[index]),
+    tier: 'remote' as const,
+    source: null,
+    origin: `unix:${served[index]!.socket}`,
+  }))
+  return {
+    codes,
+    factory: createRemoteHostFactory(options),
+    close: async () => {
+      await Promise.all(served.map((one) => one.close()))
+      rmSync(folder, { recursive: true })
+    },
   }
 }
 
@@ -69,8 +104,14 @@ export async function startHost(
   config: unknown = {},
 ): Promise<{ host: PluginHost; lines: string[] }> {
   const { options, lines } = makeHostOptions({ limits: PATIENT })
-  const { codes, factory } = await prepareTier(tier, plugins, options)
-  const host = factory!.createHost({ name: 'tenant:acme', tenant: 'acme', plugins: codes })
+  const prepared = await prepareTier(tier, plugins, options)
+  const { codes } = prepared
+  const host = prepared.factory!.createHost({ name: 'tenant:acme', tenant: 'acme', plugins: codes })
+  const closeHost = host.close.bind(host)
+  host.close = async () => {
+    await closeHost()
+    await prepared.close()
+  }
   await host.configure(
     codes.map(({ manifest: { name } }, index) => ({
       key: index === 0 ? 'key' : `key-${name}`,
