@@ -55,7 +55,7 @@ export async function serve<const Schema extends TSchema>(
   const server = createServer((connection) => {
     connections.add(connection)
     connection.once('close', () => connections.delete(connection))
-    serveConnection(connection, plugin as unknown as Plugin)
+    serveConnection(connection, plugin)
   })
   await listen(server, socket)
   return {

@@ -56,3 +56,16 @@ export function createSilenceClock(limits: SandboxLimits, remote: RemoteLimits):
     silenceMs: remote.silenceMs,
   })
 }
+
+/** What must stay as it was when the gateway started: chains and checks are made of it. */
+const FIXED = ['name', 'priority', 'phases', 'schema', 'scopes'] as const
+
+/** Throws when a program that was started anew is not what it was. */
+export function checkUnchanged(expected: PluginManifest, manifest: PluginManifest): void {
+  for (const field of FIXED) {
+    if (JSON.stringify(manifest[field]) === JSON.stringify(expected[field])) continue
+    throw new Error(
+      `its program now serves another plugin: ${field} was ${JSON.stringify(expected[field])} when the gateway started and is ${JSON.stringify(manifest[field])}; start the gateway anew`,
+    )
+  }
+}

@@ -1,4 +1,3 @@
-import type { PluginManifest } from '@sallyport/sdk'
 import type { Message } from '@sallyport/sdk/protocol'
 import type { HostState, InstanceSpec, PluginCode } from '../../kernel/plugin-host.ts'
 import { runEffect } from '../effects.ts'
@@ -11,9 +10,11 @@ import { Piece } from '../process/piece.ts'
 import { Quarantine } from '../process/quarantine.ts'
 import type { Remains, SandboxProcess } from '../process/sandbox-process.ts'
 import type { SupervisorEvents } from '../process/supervisor.ts'
+import { BackOff } from './back-off.ts'
 import { toSocketPath } from './connect.ts'
 import type { RemoteLimits } from './remote-limits.ts'
 import {
+  checkUnchanged,
   createSilenceClock,
   loadRemote,
   openRemote,
@@ -29,8 +30,6 @@ export interface RemoteSupervisorOptions extends SandboxHostOptions {
 }
 
 const CLOSE_MS = 200
-/** What must stay as it was when the gateway started: chains and checks are made of it. */
-const FIXED = ['name', 'priority', 'phases', 'schema', 'scopes'] as const
 
 /**
  * Keeps a connection to one remote program. It cannot start or end the program: it hangs up when the
@@ -46,13 +45,11 @@ export class RemoteSupervisor implements HostSupervisor {
   #reason = ''
   #loaded: LoadedSandbox | null = null
   #connectedAtMs = 0
-  /** In a row, without a connection that lasted. */
-  #failures = 0
+  readonly #backOff: BackOff
   #instances: readonly InstanceSpec[] = []
   #configuring: Promise<unknown> = Promise.resolve()
   /** Null while there is a connection, or nothing to connect for. */
   #recovery: Promise<void> | null = null
-  #endPause: (() => void) | null = null
   #isBooting = false
   #timer: NodeJS.Timeout | null = null
   kills = 0
@@ -63,6 +60,7 @@ export class RemoteSupervisor implements HostSupervisor {
     this.#options = options
     this.#program = { ...options, path: toSocketPath(code.origin), limits: sandboxLimits }
     this.#clock = createSilenceClock(sandboxLimits, options.remote)
+    this.#backOff = new BackOff(options.remote)
     this.#quarantine = new Quarantine(name, { counters, limits: sandboxLimits, nowMs })
   }
 
@@ -136,7 +134,7 @@ export class RemoteSupervisor implements HostSupervisor {
     const wasReady = this.#state === 'ready'
     this.#state = 'draining'
     this.#options.events.closed('it is closed')
-    this.#endPause?.()
+    this.#backOff.endPause()
     const loaded = this.#loaded
     if (loaded !== null && wasReady && !loaded.process.isDown) {
       const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_MS))
@@ -203,14 +201,14 @@ export class RemoteSupervisor implements HostSupervisor {
     if (this.#isClosing()) return
     this.kills++
     const { stableMs } = this.#options.remote
-    if (performance.now() - this.#connectedAtMs >= stableMs) this.#failures = 0
-    else if (this.#state === 'ready') this.#failures++
+    if (performance.now() - this.#connectedAtMs >= stableMs) this.#backOff.failures = 0
+    else if (this.#state === 'ready') this.#backOff.failures++
     // Whoever is connecting learns from its own promise.
     if (this.#state !== 'ready') return
     this.#say('err', `the connection to its program is lost: ${reason}`)
     this.#reason = reason
     this.#state = 'recovering'
-    if (this.#failures >= this.#options.remote.failuresMax) this.#refuseCalls(reason)
+    if (this.#backOff.failures >= this.#options.remote.failuresMax) this.#refuseCalls(reason)
     // A program that is started anew between two calls has done nothing wrong.
     this.#recover(head !== null || waiting.length > 0)
   }
@@ -224,15 +222,15 @@ export class RemoteSupervisor implements HostSupervisor {
     if (isStrike && (await this.#quarantine.strike())) {
       this.#refuseCalls(`in quarantine: ${this.#reason}`)
       while (this.#quarantine.isOn() && !this.#isClosing()) {
-        await this.#pause(this.#quarantine.leftMs)
+        await this.#backOff.pause(this.#quarantine.leftMs)
       }
     }
     while (!this.#isClosing()) {
-      if (this.#failures > 0) await this.#pause(this.#backOffMs())
+      if (this.#backOff.failures > 0) await this.#backOff.pause()
       if (this.#isClosing()) return
       try {
         await this.#boot()
-        if (this.#failures > 0) this.#say('notice', 'its program is connected again')
+        if (this.#backOff.failures > 0) this.#say('notice', 'its program is connected again')
         // What comes next is judged by how long this connection lasts.
         return
       } catch (error) {
@@ -245,11 +243,11 @@ export class RemoteSupervisor implements HostSupervisor {
   #onBootFailed(error: Error): void {
     if (error instanceof WorkFailed) this.#log(error.log)
     this.process?.kill(error.message)
-    this.#failures++
+    this.#backOff.failures++
     this.#reason = error.message
     if (this.#isClosing()) return
-    if (this.#failures === 1) this.#say('warn', error.message)
-    if (this.#failures < this.#options.remote.failuresMax) {
+    if (this.#backOff.failures === 1) this.#say('warn', error.message)
+    if (this.#backOff.failures < this.#options.remote.failuresMax) {
       if (this.#state === 'ready') this.#state = 'recovering'
       return
     }
@@ -262,24 +260,6 @@ export class RemoteSupervisor implements HostSupervisor {
     this.#reason = reason
     this.#state = 'quarantined'
     this.#options.events.closed(reason)
-  }
-
-  #backOffMs(): number {
-    const { backOffMs, backOffMsMax } = this.#options.remote
-    return Math.min(backOffMs * 2 ** Math.min(this.#failures - 1, 20), backOffMsMax)
-  }
-
-  /** Ends early when the host is closed. */
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#endPause?.(), ms)
-      timer.unref()
-      this.#endPause = () => {
-        clearTimeout(timer)
-        this.#endPause = null
-        resolve()
-      }
-    })
   }
 
   #onEffect(loaded: LoadedSandbox, message: Message<'effect'>): void {
@@ -333,14 +313,5 @@ export class RemoteSupervisor implements HostSupervisor {
 
   #isClosing(): boolean {
     return this.#state === 'closed' || this.#state === 'draining'
-  }
-}
-
-function checkUnchanged(expected: PluginManifest, manifest: PluginManifest): void {
-  for (const field of FIXED) {
-    if (JSON.stringify(manifest[field]) === JSON.stringify(expected[field])) continue
-    throw new Error(
-      `its program now serves another plugin: ${field} was ${JSON.stringify(expected[field])} when the gateway started and is ${JSON.stringify(manifest[field])}; start the gateway anew`,
-    )
   }
 }

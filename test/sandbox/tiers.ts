@@ -92,7 +92,7 @@ async function prepareRemote(
     factory: createRemoteHostFactory(options),
     close: async () => {
       await Promise.all(served.map((one) => one.close()))
-      rmSync(folder, { recursive: true })
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }
@@ -135,6 +135,6 @@ async function importModules(plugins: readonly PluginCode[]): Promise<Plugin[]> 
     const codes = await toPluginCode({ bundledPlugins: () => Promise.resolve([]) }, listings)
     return codes.map(({ module }) => module!)
   } finally {
-    rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true, force: true })
   }
 }
