@@ -277,7 +277,7 @@ describe('a connection that is lost', () => {
       ...makeCall({ key: 'key' }),
       apply: () => void order.push(name),
     }))
-    const outcomes = await Promise.allSettled(made.map((call) => host.call(call)))
+    const outcomes = await Promise.allSettled(made.map(async (call) => host.call(call)))
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
     expect(order).toEqual(['b', 'c'])
   })
