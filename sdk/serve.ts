@@ -73,6 +73,7 @@ function serveConnection(socket: Socket, plugin: Plugin): void {
   const decoder = new FrameDecoder()
   const encoder = new FrameEncoder()
   let isGreeted = false
+  let isBroken = false
   const flush = (): void => {
     if (!socket.destroyed) socket.write(encoder.take())
   }
@@ -94,13 +95,15 @@ function serveConnection(socket: Socket, plugin: Plugin): void {
     send(toWelcome(message, plugin))
   }
   socket.on('data', (bytes) => {
+    if (isBroken) return
     try {
-      decoder.push(bytes as Uint8Array, (value) => {
-        if (!socket.destroyed) take(fromEnvelope(value, 'gateway', 'json'))
-      })
+      decoder.push(bytes as Uint8Array, (value) => take(fromEnvelope(value, 'gateway', 'json')))
     } catch {
-      // Not the gateway that this was written for, or none at all: there is nobody to tell.
-      socket.destroy()
+      // Not the gateway that this was written for, or none at all: there is nobody to tell. What was
+      // answered before goes out.
+      isBroken = true
+      flush()
+      socket.destroySoon()
     }
   })
   socket.on('error', () => undefined)

@@ -76,7 +76,7 @@ describe.runIf(hasPython)('the remote plugin in Python', () => {
   })
 
   test('a bad configuration is refused by the schema that it told', async () => {
-    await expect(gateway.reload(toYaml('[no, text]'))).rejects.toThrow(/secret/)
+    await expect(async () => gateway.reload(toYaml('[no, text]'))).rejects.toThrow(/secret/)
   })
 
   test('hangs up on garbage and serves on', async () => {
