@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import { definePlugin, HostFailure } from '@sallyport/sdk'
+import { HostFailure } from '@sallyport/sdk'
 import {
   FrameDecoder,
   fromEnvelope,
@@ -17,10 +17,14 @@ import {
 } from '@sallyport/sdk/protocol'
 import { serve } from '@sallyport/sdk/serve'
 import { expect, test } from 'vitest'
+import { makeGuestLibrary } from '../../sandbox/guest-library.ts'
+import { SANDBOX_LIMITS } from '../../sandbox/limits.ts'
 import { parsePayload } from '../../sandbox/payload.ts'
-import type { ChildHandle } from '../../sandbox/process/launch.ts'
+import { type ChildHandle, prepareLaunch } from '../../sandbox/process/launch.ts'
 import { Piece } from '../../sandbox/process/piece.ts'
 import { SandboxProcess } from '../../sandbox/process/sandbox-process.ts'
+import { importModules } from '../sandbox/tiers.ts'
+import { makePlugin } from '../support/host-call.ts'
 import { type Frames, mutatedStreams, type Stream, toBytes, toPieces } from './mutated-frames.ts'
 
 /** `npm run test:fuzz` says more. Counted in frames. */
@@ -44,15 +48,16 @@ function heapBytes(): number {
 async function fuzz(
   frames: fc.Arbitrary<Frames>,
   run: (stream: Stream, count: (what: string) => void) => Promise<void>,
+  { framesMin = FRAMES, batchSize = BATCH } = {},
 ): Promise<Readonly<Record<string, number>>> {
   const counts: Record<string, number> = { frames: 0, streams: 0 }
   const count = (what: string): void => void (counts[what] = (counts[what] ?? 0) + 1)
   let heapBefore = 0
-  for (let batch = 0; counts['frames']! < FRAMES; batch++) {
+  for (let batch = 0; counts['frames']! < framesMin; batch++) {
     // What is made once is made by now.
     if (batch === 2) heapBefore = heapBytes()
     for (const stream of fc.sample(mutatedStreams(frames), {
-      numRuns: BATCH,
+      numRuns: batchSize,
       seed: SEED + batch,
     })) {
       counts['frames']! += stream.frames.length
@@ -260,29 +265,38 @@ test.each(['json', 'msgpack'] as const)(
   },
 )
 
+const GUEST_OPTIONS = {
+  ...{ resultBytesMax: 999, depthMax: 9, contextBytesMax: 99, changesMax: 9 },
+  ...{ logLinesMax: 9, logLineLengthMax: 99, effectsMax: 9, timersMax: 9 },
+  ...{ node: { id: '', hostname: '' }, trustedIps: [] },
+}
+const INSTANCES = JSON.stringify([{ key: 'k', id: 'i', pluginName: 'p', config: {} }])
+const HANDLERS = `
+  async access(pdk) { await pdk.client.loadConsumer(pdk.request.getId()) },
+  log(pdk) { pdk.log.info(pdk.request.getId()) }`
+
 /** What a gateway sends to a program that it has greeted: it begins as a good one does. */
-function gatewayFrames(): fc.Arbitrary<Frames> {
+function gatewayFrames(
+  prefix: Frames,
+  { minLength = 0, maxLength = 10, wild = 20 } = {},
+): fc.Arbitrary<Frames> {
   const id = fc.integer({ min: 3, max: 30 })
   const view = fc.oneof(
     { weight: 6, arbitrary: fc.constant('{"request":{"id":"x"},"ctx":{"shared":{},"plugin":{}}}') },
     { weight: 1, arbitrary: fc.json({ maxDepth: 2 }) },
     { weight: 1, arbitrary: fc.string({ maxLength: 20 }) },
   )
-  const guest = { trustedIps: [], node: {}, resultBytesMax: 999, changesMax: 9, effectsMax: 9 }
-  const limits = { ...guest, depthMax: 9, logLinesMax: 9, logLineLengthMax: 99 }
-  const load = [3, 1, 'p', 'null', '', JSON.stringify({ guest: limits })]
-  const instances = JSON.stringify([{ key: 'k', id: 'i', pluginName: 'p', config: {} }])
   const phase = fc.constantFrom('access', 'access', 'log', 'log', 'steal')
   const call = fc.tuple(fc.constant(5), id, fc.constant('k'), phase, fc.nat(9), view)
   const frame = fc.oneof(
-    { weight: 8, arbitrary: call },
-    { weight: 3, arbitrary: fc.tuple(fc.constant(9), fc.nat(9), fc.boolean(), view) },
-    { weight: 2, arbitrary: fc.tuple(fc.constant(10), id, id) },
-    { weight: 2, arbitrary: fc.tuple(fc.constantFrom(11, 13, 14), id) },
-    { weight: 1, arbitrary: fc.tuple(fc.constant(4), id, fc.oneof(fc.constant(instances), view)) },
-    { weight: 1, arbitrary: fc.tuple(fc.constantFrom(1, 3, 6, 12, 99), id, view) },
+    { weight: 160, arbitrary: call },
+    { weight: 60, arbitrary: fc.tuple(fc.constant(9), fc.nat(9), fc.boolean(), view) },
+    { weight: 40, arbitrary: fc.tuple(fc.constant(10), id, id) },
+    { weight: 40, arbitrary: fc.tuple(fc.constantFrom(11, 13, 14), id) },
+    { weight: 20, arbitrary: fc.tuple(fc.constant(4), id, fc.constant(INSTANCES)) },
+    { weight: wild, arbitrary: fc.tuple(fc.constantFrom(1, 3, 4, 6, 12, 99), id, view) },
   )
-  return fc.array(frame, { maxLength: 10 }).map((frames) => [load, [4, 2, instances], ...frames])
+  return fc.array(frame, { minLength, maxLength }).map((frames) => [...prefix, ...frames])
 }
 
 /** How often each id is asked for in what can be read of a stream. */
@@ -307,19 +321,12 @@ test(
   { timeout: 60_000 + FRAMES * 3 },
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'fuzz-'))
-    const plugin = definePlugin({
-      name: 'p',
-      version: '1.0.0',
-      async access(pdk) {
-        await pdk.client.loadConsumer(pdk.request.getId())
-      },
-      log(pdk) {
-        pdk.log.info(pdk.request.getId())
-      },
-    })
-    const served = await serve(plugin, { socket: join(folder, 'p.sock') })
+    const [plugin] = await importModules([makePlugin('p', HANDLERS)])
+    const load = [3, 1, 'p', 'null', '', JSON.stringify({ guest: GUEST_OPTIONS })]
+    const frames = gatewayFrames([load, [4, 2, INSTANCES]])
+    const served = await serve(plugin!, { socket: join(folder, 'p.sock') })
     const hello = toBytes([[1, 0, 1, ['json']]])[0]!
-    const counts = await fuzz(gatewayFrames(), async (stream, count) => {
+    const counts = await fuzz(frames, async (stream, count) => {
       const socket = connect(served.socket)
       const pieces = toPieces(stream)
       const asked = idsOf(pieces)
@@ -344,5 +351,58 @@ test(
     expect(counts['welcome']).toBe(counts['streams'])
     expect(counts['result']).toBeGreaterThan(FRAMES / 50)
     expect(counts['effect']).toBeGreaterThan(0)
+  },
+)
+
+test(
+  'a sandbox host reading mutated frames answers rightly or ends by itself',
+  { timeout: 60_000 + FRAMES * 10 },
+  async () => {
+    const launch = await prepareLaunch()
+    const { isolateBytesMax, loadMs } = SANDBOX_LIMITS
+    const options = { guest: GUEST_OPTIONS, isolateBytesMax, loadMs: loadMs * 10, turnMs: 2_000 }
+    const library = JSON.stringify(await makeGuestLibrary())
+    const source = makePlugin('p', HANDLERS).source!
+    const opening = Buffer.concat(
+      toBytes([
+        [1, 0, 1, ['json']],
+        [3, 1, 'p', library, source, JSON.stringify(options)],
+        [4, 2, INSTANCES],
+      ]),
+    )
+    const run = async (stream: Stream, count: (what: string) => void): Promise<void> => {
+      const { process: child, channel } = launch(SANDBOX_LIMITS)
+      const exited = new Promise<[number | null, string | null]>((resolve) => {
+        child.once('exit', (code, signal) => resolve([code, signal]))
+      })
+      child.stderr!.resume()
+      const pieces = toPieces(stream)
+      const asked = idsOf(pieces)
+      const decoder = new FrameDecoder()
+      let answers = 0
+      channel.on('data', (bytes: Buffer) =>
+        decoder.push(bytes, (value) => {
+          const message = fromEnvelope(value, 'host', 'json')
+          count(message.name)
+          // Three are for the opening.
+          if (answers++ < 3) expect(['welcome', 'result']).toContain(message.name)
+          else expect(asked.has(message.name === 'effect' ? message.call : message.id)).toBe(true)
+        }),
+      )
+      channel.on('error', () => undefined)
+      channel.write(opening)
+      for (const piece of pieces) channel.write(piece)
+      channel.end()
+      const [code, signal] = await exited
+      expect(signal).toBeNull()
+      count(`exit ${code}`)
+    }
+    const frames = gatewayFrames([], { minLength: 100, maxLength: 200, wild: 1 })
+    // A process each: a fifth of the frames is what a suite has time for.
+    const framesMin = process.env['FUZZ_RUNS'] === undefined ? FRAMES / 5 : FRAMES
+    const counts = await fuzz(frames, run, { framesMin, batchSize: 4 })
+    expect(counts['welcome']).toBe(counts['streams'])
+    expect(counts['result']).toBeGreaterThan(framesMin / 20)
+    expect(counts['exit 2']).toBeGreaterThan(0)
   },
 )

@@ -9,7 +9,7 @@ type Mutation =
   | { readonly kind: 'twice' | 'drop' | 'swap'; readonly frame: number }
   | { readonly kind: 'length'; readonly frame: number; readonly value: number }
 
-const place = { frame: fc.nat(20), at: fc.nat(400) }
+const place = { frame: fc.nat(1_000), at: fc.nat(400) }
 const MUTATION: fc.Arbitrary<Mutation> = fc.oneof(
   fc.record({
     kind: fc.constant('flip' as const),

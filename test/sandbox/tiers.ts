@@ -124,7 +124,7 @@ export async function startHost(
 }
 
 /** The modules of plugins that are given as text, in this process. */
-async function importModules(plugins: readonly PluginCode[]): Promise<Plugin[]> {
+export async function importModules(plugins: readonly PluginCode[]): Promise<Plugin[]> {
   const folder = mkdtempSync(join(tmpdir(), 'tier-'))
   try {
     const listings = plugins.map(({ manifest, source }, index) => {
