@@ -220,6 +220,21 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
     expect(call.applied[0]!.changes).toEqual([['client.authenticate', CONSUMER, CREDENTIAL]])
   })
 
+  test('gets a body of 1 MB whole and gives one back whole', async () => {
+    const body = new Uint8Array(1024 * 1024).map((_, index) => (index * 31) % 256)
+    const { changes } = await run(
+      `return pdk.request.getRawBody().then((bytes) => {
+         pdk.log.info(bytes instanceof Uint8Array, bytes.length)
+         pdk.service.request.setRawBody(bytes)
+       })`,
+      { effect: () => Promise.resolve(body) },
+    )
+    expect(changes[0]).toEqual(['log.info', 'true1048576'])
+    const [member, given] = changes[1] as [string, { base64: string }]
+    expect(member).toBe('service.request.setRawBody')
+    expect(Buffer.from(given.base64, 'base64').equals(body)).toBe(true)
+  })
+
   test('catches the failure of an effect with its code', async () => {
     const { changes } = await run(
       `return pdk.client.loadConsumer('x').catch((error) => pdk.log.info(error.name, error.message))`,
