@@ -199,7 +199,14 @@ function readFrame(frame: Buffer, encoding: PayloadEncoding): HostMessage | null
     expect(error).toBeInstanceOf(ProtocolError)
     return null
   }
-  return message
+  return isWhatJsonHas(message) ? message : null
+}
+
+/** A flipped bit makes bytes of a text, and no number of one. */
+function isWhatJsonHas(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return true
+  return !(value instanceof Uint8Array) && Object.values(value).every(isWhatJsonHas)
 }
 
 /** What a payload cannot be read is refused by its call, and nothing else is thrown. */
