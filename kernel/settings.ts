@@ -70,11 +70,11 @@ export const SETTINGS = {
     commands: ['start'],
   }),
   plugin: row({
-    value: 'PATH[=inline|isolate|process]',
+    value: 'PATH[=inline|isolate|process]|unix:PATH[=remote]',
     form: pluginPath,
     default: null,
     reason: 'the bundled plugins are always there; others run in the process tier',
-    help: 'loads a plugin (a file, or a folder with a package.json) into a tier; may be repeated',
+    help: 'loads a plugin (a file, a folder with a package.json, or a program on a Unix socket) into a tier; may be repeated',
     commands: ['start', 'check'],
     repeatable: true,
   }),

@@ -2,8 +2,10 @@ import type { HostFactory } from '../kernel/plugin-host.ts'
 import type { IsolateHostOptions, SandboxHostOptions } from './host-options.ts'
 import { IsolateHost } from './isolate/host.ts'
 import { withLimits } from './limits.ts'
-import { ProcessHost } from './process/host.ts'
+import { ProcessHost, WireHost } from './process/host.ts'
 import { SparePool } from './process/spare-pool.ts'
+import { REMOTE_LIMITS, type RemoteLimits } from './remote/remote-limits.ts'
+import { RemoteSupervisor } from './remote/remote-supervisor.ts'
 
 /** Makes the hosts of the `process` tier of one worker. They share one spare child. */
 export function createProcessHostFactory(options: SandboxHostOptions): HostFactory {
@@ -12,6 +14,25 @@ export function createProcessHostFactory(options: SandboxHostOptions): HostFacto
   return {
     createHost: ({ name, plugins }) =>
       new ProcessHost({ ...options, name, plugins, pool, sandboxLimits }),
+  }
+}
+
+/** Makes the hosts of the `remote` tier of one worker: each has a connection to one program. */
+export function createRemoteHostFactory(
+  options: SandboxHostOptions & { readonly remote?: Partial<RemoteLimits> },
+): HostFactory {
+  const sandboxLimits = withLimits(options.limits)
+  const remote = { ...REMOTE_LIMITS, ...options.remote }
+  return {
+    createHost: ({ name, plugins: [code] }) =>
+      new WireHost({
+        ...options,
+        tier: 'remote',
+        name,
+        sandboxLimits,
+        supervise: (events) =>
+          new RemoteSupervisor({ ...options, name, code: code!, sandboxLimits, remote, events }),
+      }),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { GuestOptions } from './guest/options.ts'
+import type { GuestOptions } from '@sallyport/sdk/guest'
 import type { SandboxLimits } from './limits.ts'
 
 /** Counts over all workers of a node; the kernel's counters port has this shape. */

@@ -15,6 +15,8 @@ export interface Parts {
   readPluginSource(path: string): Promise<PluginText>
   /** Runs a plugin's module in a sandbox to learn its manifest. */
   describePlugin(text: PluginText): Promise<PluginManifest>
+  /** Asks the program that listens on `unix:PATH` for the manifest of its plugin. */
+  describeRemote(origin: string): Promise<PluginManifest>
   /** Factories for these tiers; what a gateway does not use is not even loaded. */
   hostFactories(tiers: ReadonlySet<Tier>, context: HostContext): Promise<HostFactories>
   /** A gateway on the data path that this program has chosen. */

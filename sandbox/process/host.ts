@@ -7,50 +7,64 @@ import type {
   InstanceSpec,
   PluginCode,
   PluginHost,
+  Tier,
 } from '../../kernel/plugin-host.ts'
 import { runEffect } from '../effects.ts'
 import { logLines, type SandboxHostOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { ActiveCall } from './active-call.ts'
 import type { SparePool } from './spare-pool.ts'
-import { Supervisor } from './supervisor.ts'
+import { Supervisor, type SupervisorEvents } from './supervisor.ts'
 
-export interface ProcessHostOptions extends SandboxHostOptions {
+/** What keeps the other end of the wire there. */
+export type HostSupervisor = Pick<
+  Supervisor,
+  | 'state'
+  | 'process'
+  | 'kills'
+  | 'starts'
+  | 'rssBytes'
+  | 'refusal'
+  | 'configure'
+  | 'recycle'
+  | 'wake'
+  | 'close'
+>
+
+export interface WireHostOptions extends SandboxHostOptions {
+  readonly tier: Tier
   readonly name: string
-  readonly plugins: readonly PluginCode[]
-  readonly pool: SparePool
   readonly sandboxLimits: SandboxLimits
+  readonly supervise: (events: SupervisorEvents) => HostSupervisor
 }
 
 /**
- * The `process` tier: the plugins of one tenant, or one plugin, in a child that is replaced when it
- * misbehaves. Owns the calls; the supervisor owns the child.
+ * Plugins at the other end of the wire protocol, which is replaced when it misbehaves. Owns the calls;
+ * the supervisor owns the other end.
  */
-export class ProcessHost implements PluginHost {
-  readonly tier = 'process'
+export class WireHost implements PluginHost {
+  readonly tier: Tier
   readonly name: string
-  readonly #options: ProcessHostOptions
+  readonly #options: WireHostOptions
   readonly #limits: SandboxLimits
-  readonly #supervisor: Supervisor
+  readonly #supervisor: HostSupervisor
   /** Every call that is not over, in the order in which they came. */
   readonly #calls = new Set<ActiveCall>()
   #callCount = 0
   #errorCount = 0
   #timeoutCount = 0
 
-  constructor(options: ProcessHostOptions) {
+  constructor(options: WireHostOptions) {
+    this.tier = options.tier
     this.name = options.name
     this.#options = options
     this.#limits = options.sandboxLimits
-    this.#supervisor = new Supervisor({
-      ...options,
-      events: {
-        ready: () => this.#submitAll(),
-        down: (reason, isReplayed) => this.#onDown(reason, isReplayed),
-        closed: (reason) => this.#failAll('unavailable', reason),
-        tick: () => this.#expire(),
-        hasCalls: () => this.#calls.size > 0,
-      },
+    this.#supervisor = options.supervise({
+      ready: () => this.#submitAll(),
+      down: (reason, isReplayed) => this.#onDown(reason, isReplayed),
+      closed: (reason) => this.#failAll('unavailable', reason),
+      tick: () => this.#expire(),
+      hasCalls: () => this.#calls.size > 0,
     })
   }
 
@@ -181,5 +195,23 @@ export class ProcessHost implements PluginHost {
     if (failure === null) return
     if (failure === 'timeout') this.#timeoutCount++
     else this.#errorCount++
+  }
+}
+
+export interface ProcessHostOptions extends SandboxHostOptions {
+  readonly name: string
+  readonly plugins: readonly PluginCode[]
+  readonly pool: SparePool
+  readonly sandboxLimits: SandboxLimits
+}
+
+/** The `process` tier: the plugins of one tenant, or one plugin, in a child process. */
+export class ProcessHost extends WireHost {
+  constructor(options: ProcessHostOptions) {
+    super({
+      ...options,
+      tier: 'process',
+      supervise: (events) => new Supervisor({ ...options, events }),
+    })
   }
 }

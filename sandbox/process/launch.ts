@@ -1,13 +1,25 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import type { Duplex } from 'node:stream'
+import { spawn } from 'node:child_process'
+import type { Duplex, Readable } from 'node:stream'
 import { bundle, sourcePath } from '../guest-library.ts'
 import { findIsolatedVm } from '../isolate/load-isolated-vm.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { activeLayers, type Platform, thisPlatform } from './layers.ts'
 
+/** What is needed of a process, or of whatever stands for one. */
+export interface ChildHandle {
+  readonly pid?: number | undefined
+  readonly stdin: object | null
+  readonly stderr: Readable | null
+  kill(signal: NodeJS.Signals): boolean
+  ref(): void
+  unref(): void
+  once(event: 'exit', listener: (code: number | null, signal: string | null) => void): unknown
+  once(event: 'error', listener: (error: Error) => void): unknown
+}
+
 /** A child that was started, and the stream on its descriptor 3. */
 export interface LaunchedChild {
-  readonly process: ChildProcess
+  readonly process: ChildHandle
   readonly channel: Duplex
 }
 

@@ -44,9 +44,10 @@ export class LoadedSandbox {
     return this.#loaded.has(pluginName)
   }
 
+  /** `library` is null for a host that brings its own. */
   async load(
     plugin: { name: string; source: string },
-    library: GuestLibrary,
+    library: GuestLibrary | null,
     guestOptions: object,
   ): Promise<Loaded> {
     const isFirst = this.#loaded.size === 0

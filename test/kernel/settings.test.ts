@@ -177,9 +177,16 @@ describe('a bad setting is refused', () => {
     ],
     [
       ['--plugin', 'p.js=fast'],
-      '--plugin "p.js=fast": expected PATH, PATH=inline, PATH=isolate or PATH=process',
+      '--plugin "p.js=fast": expected PATH, PATH=inline, PATH=isolate, PATH=process or unix:PATH=remote',
     ],
-    [['--plugin', 'p.js=remote'], '--plugin "p.js=remote": the tier "remote" is not served yet'],
+    [
+      ['--plugin', 'p.js=remote'],
+      '--plugin "p.js=remote": a remote plugin is a program that listens on a Unix socket: expected unix:PATH=remote',
+    ],
+    [
+      ['--plugin', 'unix:/run/x.sock=process'],
+      '--plugin "unix:/run/x.sock=process": expected unix:PATH or unix:PATH=remote: what listens there is remote',
+    ],
     [['--access-log', ''], '--access-log "": expected the path of a file'],
     [['--wrokers', '2'], 'start: unknown flag "--wrokers"; did you mean "--workers"?'],
     [['-w', '2'], 'start: unknown flag "-w"'],

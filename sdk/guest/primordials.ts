@@ -9,7 +9,7 @@ const { call } = Function.prototype
 const bind = call.bind(Function.prototype.bind) as (of: unknown, self: unknown) => unknown
 
 /** A method as a function of its object: whatever a plugin does to the prototype, it stays what it is. */
-export function uncurry<This, Args extends unknown[], Result>(
+function uncurry<This, Args extends unknown[], Result>(
   method: (this: This, ...args: Args) => Result,
 ): Method<This, Args, Result> {
   return bind(call, method) as Method<This, Args, Result>

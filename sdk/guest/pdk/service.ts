@@ -5,7 +5,7 @@ import {
   type HeaderList,
   type QueryArg,
   toHeaderObject,
-} from '@sallyport/sdk'
+} from '../../index.ts'
 import {
   badArgument,
   checkHeaderLimits,
@@ -90,8 +90,9 @@ export const serviceMembers = {
       .filter((pair) => decodeQueryPart(pair.split('=', 1)[0] ?? '') !== checked)
       .join('&')
   },
-  'service.request.setRawBody': (call, body: unknown) =>
-    setBytes(call, 'service.request.setRawBody', body),
+  'service.request.setRawBody': (call, body: unknown) => {
+    setBytes(call, 'service.request.setRawBody', body)
+  },
   'service.request.setBody': (call, args: unknown, mimeType?: unknown) => {
     const member = 'service.request.setBody'
     const record = checkRecord(member, 'an object', args)

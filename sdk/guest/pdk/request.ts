@@ -8,7 +8,7 @@ import {
   PdkError,
   type QueryLimits,
   toHeaderObject,
-} from '@sallyport/sdk'
+} from '../../index.ts'
 import { badArgument, checkHeaderLimits, checkQueryLimits, checkString } from '../arguments.ts'
 import type { HandlerCall } from '../handler-call.ts'
 import { bytesEffect, effect, headerOf, type Member } from './member.ts'

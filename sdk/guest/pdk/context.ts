@@ -5,7 +5,7 @@ import {
   type SpanValue,
   startSpan,
   toSerializedRequest,
-} from '@sallyport/sdk'
+} from '../../index.ts'
 import { badArgument, checkRecord, checkString } from '../arguments.ts'
 import type { HandlerCall } from '../handler-call.ts'
 import { toLogText } from '../log-text.ts'

@@ -1,4 +1,4 @@
-import { type Pdk, PDK_MEMBERS, PDK_PHASE_BITS, type PdkMember } from '@sallyport/sdk'
+import { type Pdk, PDK_MEMBERS, PDK_PHASE_BITS, type PdkMember } from '../index.ts'
 import type { HandlerCall } from './handler-call.ts'
 import { PDK_IMPLEMENTATION } from './pdk-implementation.ts'
 import { defineProperty, SafeMap } from './primordials.ts'

@@ -1,4 +1,4 @@
-import { type HeaderLimits, PdkError, type QueryLimits } from '@sallyport/sdk'
+import { type HeaderLimits, PdkError, type QueryLimits } from '../index.ts'
 import { isArray, jsonStringify, objectEntries, slice, test, toText } from './primordials.ts'
 
 /** RFC 9110 `token`. */

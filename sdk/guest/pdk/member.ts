@@ -5,7 +5,7 @@ import {
   type PdkMember,
   removeHeader,
   setHeader,
-} from '@sallyport/sdk'
+} from '../../index.ts'
 import {
   badArgument,
   checkHeaderName,

@@ -5,7 +5,7 @@ import {
   type Phase,
   type Plugin,
   toManifest,
-} from '@sallyport/sdk'
+} from '../index.ts'
 import { toErrorText } from './error-text.ts'
 import { type CallRealm, HandlerCall, type Occasion } from './handler-call.ts'
 import type { GuestOptions, GuestPort } from './options.ts'

@@ -1,5 +1,5 @@
-import { type CallView, PdkError, type Phase, PHASES, wrongPhaseText } from '@sallyport/sdk'
-import type { PdkMember } from '@sallyport/sdk'
+import { type CallView, PdkError, type Phase, PHASES, wrongPhaseText } from '../index.ts'
+import type { PdkMember } from '../index.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
 import {
   defineProperty,

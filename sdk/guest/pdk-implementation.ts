@@ -1,4 +1,4 @@
-import type { PdkMember } from '@sallyport/sdk'
+import type { PdkMember } from '../index.ts'
 import { contextMembers } from './pdk/context.ts'
 import { effectMembers } from './pdk/effects.ts'
 import type { Member } from './pdk/member.ts'

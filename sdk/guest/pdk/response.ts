@@ -4,7 +4,7 @@ import {
   type HeaderList,
   PdkError,
   toHeaderObject,
-} from '@sallyport/sdk'
+} from '../../index.ts'
 import { checkHeaderLimits, checkHeaderRecord, checkStatus, checkString } from '../arguments.ts'
 import { fromBase64 } from '../base64.ts'
 import { encodeBody } from '../exit-body.ts'
@@ -63,7 +63,9 @@ export const responseMembers = {
     call.exit(member, checked, text, ...given)
   },
   'response.getRawBody': bytesEffect('response.getRawBody'),
-  'response.setRawBody': (call, body: unknown) => setBytes(call, 'response.setRawBody', body),
+  'response.setRawBody': (call, body: unknown) => {
+    setBytes(call, 'response.setRawBody', body)
+  },
   'response.getChunk': ({ view }) => fromBase64(view.chunk?.base64 ?? '') ?? new Uint8Array(),
   'response.setChunk': (call, chunk: unknown) => {
     const base64 = setBytes(call, 'response.setChunk', chunk)
