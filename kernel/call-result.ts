@@ -14,8 +14,12 @@ const CHANGES_MAX = 1_000
 /** `ctx.shared` of a tenant, and `ctx.plugin` of an instance, as JSON. */
 const CONTEXT_LENGTH_MAX = 16 * 1024
 const ARGUMENTS_MAX = 64
+/** The library in the sandbox says the same: more lines a call than this are a flood, not a log. */
+const LOG_LINES_MAX = 64
 /** After one of these the request is answered, whatever else fails. */
 const DECIDES: ReadonlySet<unknown> = new Set<PdkMember>(['response.exit', 'response.error'])
+/** Members of `log` that write no line. */
+const WRITES_NO_LINE: ReadonlySet<string> = new Set<PdkMember>(['log.setSerializeValue'])
 const TAKES_BYTES: ReadonlySet<PdkMember> = new Set<PdkMember>([
   'response.exit',
   'response.setChunk',
@@ -33,6 +37,9 @@ export function applyCallResult(call: PluginCall, result: unknown): void {
   const { changes, shared, plugin } = result
   if (!Array.isArray(changes) || changes.length > CHANGES_MAX) {
     throw refused(`the result has no list of up to ${CHANGES_MAX} changes`)
+  }
+  if (changes.filter(isLogLine).length > LOG_LINES_MAX) {
+    throw refused(`the result has more than ${LOG_LINES_MAX} lines for the log`)
   }
   if (shared !== undefined) call.sharedContext = checkContext('ctx.shared', shared)
   if (plugin !== undefined) call.pluginContext = checkContext('ctx.plugin', plugin)
@@ -83,6 +90,12 @@ function checkContext(what: string, value: unknown): Record<string, unknown> {
     throw refused(`${what} is larger than ${CONTEXT_LENGTH_MAX} characters of JSON`)
   }
   return value
+}
+
+function isLogLine(change: unknown): boolean {
+  if (!Array.isArray(change)) return false
+  const [member] = change as unknown[]
+  return typeof member === 'string' && member.startsWith('log.') && !WRITES_NO_LINE.has(member)
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -24,6 +24,9 @@ export function runEffect(options: {
   limits: SandboxLimits
 }): Promise<EffectAnswer> {
   const { call, member, argsJson, leftMs, limits } = options
+  if (argsJson.length > limits.resultBytesMax) {
+    throw new HostFailure('refused', `${argsJson.length} characters of arguments`)
+  }
   const args = parsePayload(argsJson, limits.depthMax)
   if (!Array.isArray(args)) throw new HostFailure('refused', `${member}: no list of arguments`)
   if (member === TIMER_EFFECT) return sleep(args[0], leftMs)

@@ -26,6 +26,7 @@ export class ActiveCall {
   #piece: Piece | null = null
   #process: SandboxProcess | null = null
   #isOver = false
+  #effects = 0
 
   constructor({ call, nowMs, limits, onOver }: ActiveCallOptions) {
     this.call = call
@@ -61,17 +62,25 @@ export class ActiveCall {
     }
   }
 
+  /** Counts an effect; false when there were too many of them. */
+  countEffect(): boolean {
+    return ++this.#effects <= this.#limits.effectsTotalMax
+  }
+
   /** The child is gone and had not begun: the call can be given to another. */
   takeBack(): void {
     this.#piece = null
     this.#process = null
+    this.#effects = 0
   }
 
   /** Applies what came out of the handler, unless nobody is interested any more. */
   onResult(message: Message<'result'>): void {
     if (this.#isOver) return
     try {
-      const result = parsePayload(message.payload as string, this.#limits.depthMax + RESULT_NESTING)
+      const { depthMax, payloadValuesMax } = this.#limits
+      const json = message.payload as string
+      const result = parsePayload(json, depthMax + RESULT_NESTING, payloadValuesMax)
       if (!this.call.over) this.call.apply(result)
     } catch (error) {
       const failure = error instanceof HostFailure ? error : toHostFailure(error)

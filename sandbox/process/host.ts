@@ -11,9 +11,14 @@ import type {
 import { runEffect } from '../effects.ts'
 import { logLines, type SandboxHostOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
+import { parsePayload } from '../payload.ts'
 import { ActiveCall } from './active-call.ts'
+import { checkBounds } from './message-bounds.ts'
 import type { SparePool } from './spare-pool.ts'
 import { Supervisor } from './supervisor.ts'
+
+/** A list of lists of two texts. */
+const LINES_NESTING = 2
 
 export interface ProcessHostOptions extends SandboxHostOptions {
   readonly name: string
@@ -111,6 +116,7 @@ export class ProcessHost implements PluginHost {
     const process = this.#supervisor.process!
     active.submit(process, {
       onEnd: (message) => {
+        checkBounds(message, this.#limits)
         if (message.name === 'result') active.onResult(message)
         else this.#onFailed(active, message)
       },
@@ -131,7 +137,7 @@ export class ProcessHost implements PluginHost {
 
   #log(message: Message<'failed'>): void {
     try {
-      const lines = JSON.parse(message.log as string) as unknown
+      const lines = parsePayload(message.log as string, LINES_NESTING)
       logLines(lines, this.name, { log: this.#options.log, limits: this.#limits })
     } catch {
       // The lines of a sandbox that cannot even write them are no loss.
@@ -140,6 +146,10 @@ export class ProcessHost implements PluginHost {
 
   #onEffect(active: ActiveCall, message: Message<'effect'>): void {
     const process = this.#supervisor.process!
+    if (!active.countEffect()) {
+      process.kill(`it asked for more than ${this.#limits.effectsTotalMax} effects in one call`)
+      return
+    }
     try {
       const answer = runEffect({
         call: active.call,

@@ -103,6 +103,7 @@ describe('a result that is not right is refused as a whole', () => {
     ['changes that are no list', { changes: 'x' }],
     ['a change that is no list', { changes: ['response.setHeader'] }],
     ['too many changes', { changes: Array(1001).fill(['log.info', 'x']) }],
+    ['too many lines for the log', { changes: Array(65).fill(['log.info', 'x']) }],
     ['too many arguments', { changes: [Array(100).fill('log.info')] }],
     ['an unknown member', { changes: [['response.setHeaderz', 'a', 'b']] }],
     ['a member of every object', { changes: [['constructor', 'a', 'b']] }],
