@@ -1,16 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-export type AttackGroup =
-  | 'escape'
-  | 'cpu'
-  | 'memory'
-  | 'io'
-  | 'cross-tenant'
-  | 'supply-chain'
-  | 'protocol'
+type AttackGroup = 'escape' | 'cpu' | 'memory' | 'io' | 'cross-tenant' | 'supply-chain' | 'protocol'
 
 /** One recorded attack; what `snippet` is depends on the group. */
-export interface AttackCase {
+interface AttackCase {
   readonly id: string
   readonly group: AttackGroup
   readonly idea: string
@@ -32,6 +25,10 @@ const CODE_GROUPS: ReadonlySet<AttackGroup> = new Set([
 ])
 
 export const CODE_CASES = ATTACK_CASES.filter(({ group }) => CODE_GROUPS.has(group))
+
+export function casesOf(group: AttackGroup): readonly AttackCase[] {
+  return ATTACK_CASES.filter((each) => each.group === group)
+}
 
 export function attackCase(id: string): AttackCase {
   const found = ATTACK_CASES.find((each) => each.id === id)

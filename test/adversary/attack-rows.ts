@@ -11,6 +11,10 @@ export interface AttackRow {
   readonly hasNeighbour?: true
   /** A member of the PDK without which the attack cannot be made. */
   readonly needs?: string
+  /** Its answers may take longer than the kill rule says: they wait for one another. */
+  readonly isPatient?: true
+  /** Its place is not served for a while afterwards. */
+  readonly endsInQuarantine?: true
   /** Why it is not contained yet: the attack is made, and it has to get through. */
   readonly gap?: string
 }

@@ -4,6 +4,7 @@ import { ATTACKS_ALL, attackCase, CODE_CASES, chosen } from './attack-cases.ts'
 import { ATTACK_ROWS } from './attack-rows.ts'
 import { HARMLESS, toPluginSource } from './attack-source.ts'
 import { GatewayUnderAttack } from './gateway-under-attack.ts'
+import { formatReports } from './report-table.ts'
 import { type AttackReport, runAttack } from './run-attack.ts'
 
 /** One of each way in which an attack ends, and those that have requests of their own. */
@@ -38,7 +39,7 @@ describe('in the process tier, with another tenant under steady traffic', () => 
   }, 60_000)
 
   afterAll(async () => {
-    if (ATTACKS_ALL) process.stdout.write(`${toTable(reports)}\n`)
+    if (ATTACKS_ALL) process.stdout.write(`${formatReports(reports)}\n`)
     expect(await gateway.stop()).toEqual([])
   }, 60_000)
 
@@ -69,17 +70,3 @@ describe('in the process tier, with another tenant under steady traffic', () => 
     )
   }
 })
-
-function toTable(reports: readonly AttackReport[]): string {
-  const rows = reports.map(({ attack, status, answerMs, stretchCpuMs, childMb, victim }) =>
-    [
-      attack.padEnd(10),
-      String(status ?? '-').padStart(6),
-      String(answerMs).padStart(9),
-      String(stretchCpuMs).padStart(12),
-      String(childMb).padStart(8),
-      `${victim.served}, longest ${victim.longestMs} ms`,
-    ].join(' '),
-  )
-  return ['attack     status answer ms stretch CPU child MB victim served', ...rows].join('\n')
-}

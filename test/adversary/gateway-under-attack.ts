@@ -86,7 +86,7 @@ export class GatewayUnderAttack {
     ]
     const flags = plugins.flatMap((plugin) => ['--plugin', toFlag(folder, plugin)])
     writeFileSync(join(folder, 'kong.yml'), toConfig(upstream.url, []))
-    const preload = options.preload === undefined ? '' : ` --import=${options.preload}`
+    const preload = options.preload === undefined ? '' : `--import=${options.preload}`
     const child = spawn(
       process.execPath,
       [
@@ -98,7 +98,7 @@ export class GatewayUnderAttack {
         cwd: folder,
         env: {
           ...{ PATH: process.env['PATH'], TMPDIR: join(folder, 'tmp'), ...options.env },
-          NODE_OPTIONS: `--conditions=source${preload}`,
+          NODE_OPTIONS: preload,
         },
         stdio: ['ignore', 'ignore', 'pipe'],
       },

@@ -90,7 +90,7 @@ class Attack {
     const { rssBytes } = await gateway.observe()
     this.#linesBefore = (await gateway.wholeLog()).length
     await this.#attack(row)
-    await this.#calm('after the attack')
+    if (row.endsInQuarantine !== true) await this.#calm('after the attack')
     // What comes of it later counts as well, and the probe gets its turn after an attack of a moment.
     await sleep(AFTERMATH_MS)
     const stretchCpuMs = await this.#look(rssBytes)
@@ -147,7 +147,7 @@ class Attack {
   async #send(route: string, headers: Readonly<Record<string, string>>, options = {}) {
     const answered = await this.#gateway.ask(route, { ...options, headers })
     this.#answerMs = Math.max(this.#answerMs, answered.ms)
-    if (answered.ms > ANSWER_MS_MAX) {
+    if (answered.ms > ANSWER_MS_MAX && this.#options.row.isPatient !== true) {
       this.#measured.push(`it was answered after ${Math.round(answered.ms)} ms`)
     }
     return answered

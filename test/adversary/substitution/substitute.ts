@@ -1,0 +1,19 @@
+/** What stands in for the sandbox of attackers; the hosts of others are the real ones. */
+export type Substitute =
+  /** The child runs one of these instead of its own program, by the name of the attack. */
+  | { readonly kind: 'evil-peer'; readonly snippets: Readonly<Record<string, string>> }
+  /** The real sandbox with one hole in it. */
+  | { readonly kind: 'leaky'; readonly leak: Leak }
+
+/** `reference`: a handle of the host's is left on the guest's global object. */
+export type Leak = 'reference' | 'no-deadlines'
+
+const VARIABLE = 'ADVERSARY_SUBSTITUTE'
+
+export function toEnvironment(substitute: Substitute): Record<string, string> {
+  return { [VARIABLE]: JSON.stringify(substitute) }
+}
+
+export function readSubstitute(): Substitute {
+  return JSON.parse(process.env[VARIABLE]!) as Substitute
+}

@@ -1,0 +1,49 @@
+import type { HostFactory } from '../../../kernel/plugin-host.ts'
+import * as real from '../../../sandbox/create-hosts.ts'
+import { bundle } from '../../../sandbox/guest-library.ts'
+import type { SandboxHostOptions } from '../../../sandbox/host-options.ts'
+import { type SandboxLimits, withLimits } from '../../../sandbox/limits.ts'
+import { ProcessHost } from '../../../sandbox/process/host.ts'
+import { prepareLaunch } from '../../../sandbox/process/launch.ts'
+import { SparePool } from '../../../sandbox/process/spare-pool.ts'
+import { leakyProgram } from './leaky-program.ts'
+import { type Leak, readSubstitute } from './substitute.ts'
+
+const substitute = readSubstitute()
+
+/** As the real one, but for hosts of attackers. */
+export function createProcessHostFactory(options: SandboxHostOptions): HostFactory {
+  const factory = real.createProcessHostFactory(options)
+  return {
+    createHost: (wanted) => {
+      const attack = /^tenant:attacker-(.+)-\d+$/.exec(wanted.name)?.[1]
+      if (attack === undefined) return factory.createHost(wanted)
+      const sandboxLimits = withLimits(limitsOf(options.limits))
+      const program = programOf(attack)
+      const pool = new SparePool(sandboxLimits, async () => prepareLaunch(undefined, await program))
+      return new ProcessHost({ ...options, ...wanted, pool, sandboxLimits })
+    },
+  }
+}
+
+export const { createIsolateHostFactory } = real
+
+async function programOf(attack: string): Promise<string | null> {
+  if (substitute.kind === 'leaky') return leakyProgram(substitute.leak)
+  const entry = sourcePathOfTest('evil-peer')
+  const program = await bundle({ entry, format: 'cjs', platform: 'node' })
+  const snippet = substitute.snippets[attack]
+  if (snippet === undefined) throw new Error(`there is no evil peer for "${attack}"`)
+  return `globalThis.evil = async (sock, h, require) => {\n${snippet}\n}\n${program}`
+}
+
+const sourcePathOfTest = (name: string): string => new URL(`${name}.ts`, import.meta.url).pathname
+
+/** For ever, as far as a test goes. */
+const NEVER_MS = 1_000_000
+
+function limitsOf(limits: Partial<SandboxLimits> | undefined): Partial<SandboxLimits> | undefined {
+  const leak: Leak | null = substitute.kind === 'leaky' ? substitute.leak : null
+  if (leak !== 'no-deadlines') return limits
+  return { ...limits, handlerCpuMs: NEVER_MS, killCpuMs: NEVER_MS, silenceMs: NEVER_MS }
+}
