@@ -27,7 +27,14 @@ export interface LoadedPlugin {
 export interface PlacedRoute {
   readonly name: string
   readonly tenant: string | null
-  readonly plugins: readonly { readonly name: string; readonly config?: object }[]
+  readonly plugins: readonly PlacedPlugin[]
+}
+
+/** As in a declarative file. */
+export interface PlacedPlugin {
+  readonly name: string
+  readonly config?: object
+  readonly timeout_ms?: number
 }
 
 export interface GatewayUnderAttackOptions {
@@ -145,10 +152,13 @@ export class GatewayUnderAttack {
     return [...inFolder, ...readdirSync(join(this.folder, 'tmp')).map((name) => `tmp/${name}`)]
   }
 
-  /** Puts exactly these routes in force, beside those of victim and observer. */
-  async place(routes: readonly PlacedRoute[]): Promise<void> {
+  /** Puts exactly these routes and global plugins in force, beside victim and observer. */
+  async place(
+    routes: readonly PlacedRoute[],
+    globals: readonly PlacedPlugin[] = [],
+  ): Promise<void> {
     const version = this.#version
-    writeFileSync(join(this.folder, 'next.yml'), toConfig(this.upstream.url, routes))
+    writeFileSync(join(this.folder, 'next.yml'), toConfig(this.upstream.url, routes, globals))
     renameSync(join(this.folder, 'next.yml'), join(this.folder, 'kong.yml'))
     this.#child.kill('SIGHUP')
     const line = await this.#logged(
@@ -230,13 +240,18 @@ function toFlag(folder: string, { name, source, file, tier = 'process' }: Loaded
 }
 
 /** JSON is YAML. */
-function toConfig(upstreamUrl: string, routes: readonly PlacedRoute[]): string {
+function toConfig(
+  upstreamUrl: string,
+  routes: readonly PlacedRoute[],
+  globals: readonly PlacedPlugin[] = [],
+): string {
   const all = [VICTIM_ROUTE, OBSERVER_ROUTE, ...routes]
   const tenants = new Set(all.flatMap(({ tenant }) => tenant ?? []))
   return JSON.stringify({
     _format_version: '3.0',
     tenants: [...tenants].map((name) => ({ name })),
     services: [{ name: 'upstream', url: upstreamUrl }],
+    plugins: globals,
     routes: all.map(({ name, tenant, plugins }) => ({
       name,
       paths: [`/${name}`],

@@ -9,6 +9,7 @@ export interface VictimReport {
   /** A sentence for each request that was not answered as it should be. */
   readonly failures: readonly string[]
   readonly longestMs: number
+  readonly p99Ms: number
 }
 
 /** A tenant under steady traffic: requests leave at a fixed rate, whatever becomes of those before. */
@@ -18,9 +19,9 @@ export class Victim {
   readonly #open = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | null = null
   #n = 0
-  #served = 0
   #failures: string[] = []
-  #longestMs = 0
+  /** Of the requests that were served, from sending to the end of the answer. */
+  #ms: number[] = []
 
   constructor(port: number) {
     this.#port = port
@@ -38,14 +39,15 @@ export class Victim {
   /** What was seen since the last report; waits for what is under way. */
   async report(): Promise<VictimReport> {
     await Promise.all(this.#open)
+    const sorted = this.#ms.toSorted((a, b) => a - b)
     const report = {
-      served: this.#served,
+      served: sorted.length,
       failures: this.#failures,
-      longestMs: Math.round(this.#longestMs),
+      longestMs: Math.round(sorted.at(-1) ?? 0),
+      p99Ms: Math.round(sorted[Math.floor(sorted.length * 0.99)] ?? 0),
     }
-    this.#served = 0
     this.#failures = []
-    this.#longestMs = 0
+    this.#ms = []
     return report
   }
 
@@ -57,20 +59,18 @@ export class Victim {
   }
 
   async #request(n: number): Promise<void> {
-    const startedMs = performance.now()
     try {
-      const { status, headers, body } = await ask(this.#port, '/victim', {
+      const { status, headers, body, ms } = await ask(this.#port, '/victim', {
         agent: this.#agent,
         headers: { 'x-n': String(n) },
       })
-      this.#longestMs = Math.max(this.#longestMs, performance.now() - startedMs)
       if (status !== 200 || headers['x-victim'] !== String(n) || body !== 'hello') {
         this.#failures.push(
           `request ${n} got ${status}, X-Victim ${String(headers['x-victim'])}, ${body.slice(0, 200)}`,
         )
         return
       }
-      this.#served++
+      this.#ms.push(ms)
     } catch (error) {
       this.#failures.push(`request ${n}: ${(error as Error).message}`)
     }
