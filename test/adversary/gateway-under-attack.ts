@@ -73,6 +73,7 @@ export class GatewayUnderAttack {
   readonly #seen = new Set<number>()
   #version = 1
   #marks = 0
+  #stopping: Promise<string[]> | null = null
 
   private constructor(upstream: TestUpstream, folder: string, child: ChildProcess) {
     this.upstream = upstream
@@ -189,7 +190,11 @@ export class GatewayUnderAttack {
   }
 
   /** Ends the gateway; a sentence for everything that is left of it. */
-  async stop(): Promise<string[]> {
+  stop(): Promise<string[]> {
+    return (this.#stopping ??= this.#stop())
+  }
+
+  async #stop(): Promise<string[]> {
     await this.victim?.stop()
     const pids = [...this.#seen, ...(this.isRunning ? treePids(this.tree) : [])]
     const left: string[] = []

@@ -38,6 +38,8 @@ export interface AttackOptions {
   readonly row: AttackRow
   /** False for a plugin that no tenant owns. */
   readonly hasTenant?: boolean
+  /** How long its place may take to be served again. */
+  readonly recoveryMs?: number
 }
 
 let placed = 0
@@ -155,7 +157,7 @@ class Attack {
 
   /** The attacker's place is served: a request that attacks nobody gets its answer. */
   async #calm(when: string): Promise<void> {
-    const untilMs = performance.now() + RECOVERY_MS_MAX
+    const untilMs = performance.now() + (this.#options.recoveryMs ?? RECOVERY_MS_MAX)
     let last = ''
     while (performance.now() < untilMs) {
       try {

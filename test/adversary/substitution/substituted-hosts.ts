@@ -41,9 +41,15 @@ const sourcePathOfTest = (name: string): string => new URL(`${name}.ts`, import.
 
 /** For ever, as far as a test goes. */
 const NEVER_MS = 1_000_000
+/** More than the tests take. */
+const MUCH = 2 ** 31
 
 function limitsOf(limits: Partial<SandboxLimits> | undefined): Partial<SandboxLimits> | undefined {
   const leak: Leak | null = substitute.kind === 'leaky' ? substitute.leak : null
-  if (leak !== 'no-deadlines') return limits
-  return { ...limits, handlerCpuMs: NEVER_MS, killCpuMs: NEVER_MS, silenceMs: NEVER_MS }
+  if (leak !== 'no-limits') return limits
+  return {
+    ...limits,
+    ...{ handlerCpuMs: NEVER_MS, killCpuMs: NEVER_MS, silenceMs: NEVER_MS },
+    ...{ isolateBytesMax: MUCH, childRssBytesMax: MUCH, childDataBytesMax: MUCH },
+  }
 }
