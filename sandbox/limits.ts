@@ -17,6 +17,7 @@ export interface SandboxLimits {
   readonly bundleBytesMax: number
   readonly resultBytesMax: number
   readonly effectBytesMax: number
+  readonly effectBytesTotalMax: number
   readonly depthMax: number
   readonly payloadValuesMax: number
   readonly failureLengthMax: number
@@ -68,6 +69,8 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   resultBytesMax: 2 * MB,
   // A body of 1 MB in base64 that an effect brings in.
   effectBytesMax: 2 * MB,
+  // Over the whole call. A body costs the worker 8 ms each time it is asked for (measured).
+  effectBytesTotalMax: 6 * MB,
   // Deeper than any data that people write, and shallow enough for recursive code.
   depthMax: 64,
   // A worker parses this much in a few milliseconds; 2 MB of empty objects took it 89 (measured).

@@ -1,6 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HostFailure, type HostFailureKind } from '@sallyport/sdk'
 import type { Message } from '@sallyport/sdk/protocol'
 import type { HostCall } from '../../kernel/plugin-host.ts'
+import type { EffectAnswer } from '../effects.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { parsePayload, RESULT_NESTING } from '../payload.ts'
 import { Piece, type PieceEvents } from './piece.ts'
@@ -27,6 +29,8 @@ export class ActiveCall {
   #process: SandboxProcess | null = null
   #isOver = false
   #effects = 0
+  #effectBytes = 0
+  #lastLarge: Promise<unknown> = Promise.resolve()
 
   constructor({ call, nowMs, limits, onOver }: ActiveCallOptions) {
     this.call = call
@@ -65,6 +69,26 @@ export class ActiveCall {
   /** Counts an effect; false when there were too many of them. */
   countEffect(): boolean {
     return ++this.#effects <= this.#limits.effectsTotalMax
+  }
+
+  /**
+   * Runs an effect whose answer may be large. Such answers are made one after the other, each in a turn
+   * of its own of the event loop, until the call has had its share.
+   */
+  runLarge(member: string, run: () => Promise<EffectAnswer>): Promise<EffectAnswer> {
+    const answer = this.#lastLarge.then(async () => {
+      await nextTurn()
+      const { effectBytesTotalMax } = this.#limits
+      if (this.#effectBytes >= effectBytesTotalMax) {
+        const message = `${member}: this call has been given ${effectBytesTotalMax} bytes already`
+        return { ok: false, value: JSON.stringify({ code: 'LIMIT', message }) }
+      }
+      const made = await run()
+      this.#effectBytes += made.value.length
+      return made
+    })
+    this.#lastLarge = answer.catch(() => undefined)
+    return answer
   }
 
   /** The child is gone and had not begun: the call can be given to another. */

@@ -17,6 +17,8 @@ import { checkBounds } from './message-bounds.ts'
 import type { SparePool } from './spare-pool.ts'
 import { Supervisor } from './supervisor.ts'
 
+/** Effects that bring a body. */
+const IS_LARGE = /\.get(?:Raw)?Body$/
 /** A list of lists of two texts. */
 const LINES_NESTING = 2
 
@@ -150,17 +152,22 @@ export class ProcessHost implements PluginHost {
       process.kill(`it asked for more than ${this.#limits.effectsTotalMax} effects in one call`)
       return
     }
-    try {
-      const answer = runEffect({
+    const run = () =>
+      runEffect({
         call: active.call,
         member: message.member,
         argsJson: message.args as string,
         leftMs: active.deadlineMs - performance.now(),
         limits: this.#limits,
       })
-      void answer.then(({ ok, value }) => process.answerEffect(message.id, ok, value))
+    const kill = (error: Error): void =>
+      process.kill(`it asked for what it cannot have: ${error.message}`)
+    try {
+      const { member } = message
+      const answer = IS_LARGE.test(member) ? active.runLarge(member, run) : run()
+      void answer.then(({ ok, value }) => process.answerEffect(message.id, ok, value), kill)
     } catch (error) {
-      process.kill(`it asked for what it cannot have: ${(error as Error).message}`)
+      kill(error as Error)
     }
   }
 
