@@ -30,7 +30,7 @@ export default {
       pdk.response.exit(200, 'calm ' + headers['x-calm'], { 'x-config': seen })
       return
     }
-    const hasBody = headers['content-length'] !== undefined
+    const hasBody = ${snippet.includes('request.body')} && headers['content-length'] !== undefined
     const body = hasBody ? await pdk.request.getRawBody() : new Uint8Array()
     finish(pdk, await onRequest({
       pdk,

@@ -1,0 +1,123 @@
+import { type AttackRow, checkAnswer } from './attack-rows.ts'
+import type { Place } from './place.ts'
+
+/** An attack of our own by code of a handler; most go for the worker's time through what the PDK gives. */
+export interface OwnRow extends AttackRow {
+  readonly idea: string
+  /** The body of `onRequest(ctx)`. */
+  readonly snippet: string
+}
+
+const ANY = { status: [200, 413, 500, 503] }
+/** Node's own server, which is the upstream here, refuses large heads. */
+const ANY_WITH_UPSTREAM = { status: [...ANY.status, 414, 431, 502] }
+/** Work that does not fit into one turn is done in several. */
+const REST = 'const rest = () => new Promise((resolve) => setTimeout(resolve, 0));'
+const FAILS = { status: [500, 503] }
+
+export const OWN_ROWS: Readonly<Record<string, OwnRow>> = {
+  'exit-many-values': {
+    idea: 'An answer of small values, which are dear to parse and to write',
+    snippet: `return { status: 200, body: new Array(150000).fill({}) }`,
+    answer: FAILS,
+  },
+  'many-headers': {
+    idea: 'As many headers as there may be changes, as long as the result may be',
+    snippet: `${REST} for (let i = 0; i < 990; i++) { ctx.pdk.response.setHeader('x-' + i, 'v'.repeat(1900)); if (i % 50 === 0) await rest() }`,
+    answer: ANY,
+  },
+  'many-upstream-headers': {
+    idea: 'The same for the request to the upstream',
+    snippet: `${REST} for (let i = 0; i < 990; i++) { ctx.pdk.service.request.setHeader('x-' + i, 'v'.repeat(1900)); if (i % 50 === 0) await rest() }`,
+    answer: ANY_WITH_UPSTREAM,
+  },
+  'many-values-of-headers': {
+    idea: 'Lists of values until the result holds no more, and then changes that have to look at all of them',
+    snippet: `${REST} const values = new Array(99).fill('v'); for (let i = 0; i < 985; i++) { if (i < 150) ctx.pdk.response.addHeader('x-many', values); else ctx.pdk.response.setHeader('x-' + i, '1'); if (i % 50 === 0) await rest() }`,
+    answer: ANY,
+  },
+  'many-values-upstream': {
+    idea: 'The same for the request to the upstream',
+    snippet: `${REST} const values = new Array(99).fill('v'); for (let i = 0; i < 985; i++) { if (i < 150) ctx.pdk.service.request.addHeader('x-many', values); else ctx.pdk.service.request.setHeader('x-' + i, '1'); if (i % 50 === 0) await rest() }`,
+    answer: ANY_WITH_UPSTREAM,
+  },
+  'query-again-and-again': {
+    idea: 'A long query out of which names are taken that it does not have',
+    snippet: `${REST} ctx.pdk.service.request.setRawQuery('a&'.repeat(3000)); for (let i = 0; i < 980; i++) { ctx.pdk.service.request.clearQueryArg('b' + i); if (i % 3 === 0) await rest() }`,
+    answer: ANY_WITH_UPSTREAM,
+    isPatient: true,
+  },
+  'entries-of-the-log': {
+    idea: 'As many values for the log as there may be, each as large as it may be',
+    snippet: `${REST} for (let i = 0; i < 100; i++) { ctx.pdk.log.setSerializeValue('a.b.c' + i, 'x'.repeat(16000)); await rest() }`,
+    answer: ANY,
+    isPatient: true,
+  },
+  'large-query': {
+    idea: 'A query of a hundred thousand arguments',
+    snippet: `const args = {}; for (let i = 0; i < 1e5; i++) args['a' + i] = i; ctx.pdk.service.request.setQuery(args)`,
+    answer: ANY_WITH_UPSTREAM,
+  },
+  'large-path': {
+    idea: 'A path of a million characters that have to be escaped',
+    snippet: `ctx.pdk.service.request.setPath('/' + ' %'.repeat(5e5))`,
+    answer: ANY_WITH_UPSTREAM,
+  },
+  'large-body': {
+    idea: 'A body as large as a result may be, as multipart',
+    snippet: `ctx.pdk.service.request.setBody({ a: 'x'.repeat(1.5e6) }, 'multipart/form-data')`,
+    answer: ANY_WITH_UPSTREAM,
+  },
+  'huge-error': {
+    idea: 'An error whose text is as long as a string can be',
+    snippet: `throw new Error('x'.repeat(2 ** 28))`,
+    answer: FAILS,
+  },
+  'ping-pong': {
+    idea: 'Timers of no time without end: the worker has to answer each',
+    snippet: `for (;;) await new Promise((resolve) => setTimeout(resolve, 0))`,
+    answer: FAILS,
+    isPatient: true,
+  },
+  'effects-at-once': {
+    idea: 'As many effects as there may be at once, again and again',
+    snippet: `for (;;) await Promise.all(Array.from({ length: 64 }, (_, i) => ctx.pdk.client.loadConsumer('c' + i)))`,
+    answer: FAILS,
+    isPatient: true,
+  },
+  'timers-set-and-cleared': {
+    idea: 'Timers that are set and cleared at once, without end',
+    snippet: `for (;;) { for (let i = 0; i < 1000; i++) clearTimeout(setTimeout(() => {}, 1e9)); await null }`,
+    answer: FAILS,
+  },
+  'bodies-at-once': {
+    idea: 'The largest body that may be read, many times at once',
+    snippet: `const all = await Promise.all(Array.from({ length: 64 }, () => ctx.pdk.request.getRawBody())); return { status: 200, body: String(all.length) }`,
+    run: sendLargeBody,
+  },
+  'random-bytes': {
+    idea: 'Random bytes from the host, in a loop',
+    snippet: `for (;;) crypto.getRandomValues(new Uint8Array(65536))`,
+    answer: FAILS,
+  },
+  'host-urls': {
+    idea: 'Addresses that are dear to parse, in a loop, by the parser of the host',
+    snippet: `const hostname = Array.from({ length: 6000 }, (_, i) => '\\u00e4' + i).join('.'); for (;;) { try { new URL('http://' + hostname) } catch {} }`,
+    answer: FAILS,
+  },
+  'cyclic-context': {
+    idea: 'A context that holds itself, and one that never ends',
+    snippet: `ctx.pdk.ctx.shared.self = ctx.pdk.ctx.shared; return { status: 200 }`,
+    answer: FAILS,
+  },
+  'hostile-context': {
+    idea: 'A context with names of every object',
+    snippet: `Object.assign(ctx.pdk.ctx.shared, JSON.parse('{"__proto__":{"polluted":"yes"},"constructor":{"prototype":{"polluted":"yes"}}}')); return { status: 200, body: 'set' }`,
+    answer: ANY,
+  },
+}
+
+async function sendLargeBody(place: Place): Promise<string[]> {
+  const body = Buffer.alloc(1024 * 1024 - 1, 'b')
+  return checkAnswer(await place.attack({ method: 'POST', body }), ANY)
+}
