@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HostFailure, type HostFailureKind } from '@sallyport/sdk'
 import type { Message } from '@sallyport/sdk/protocol'
 import type {
@@ -17,6 +18,8 @@ import { checkBounds } from './message-bounds.ts'
 import type { SparePool } from './spare-pool.ts'
 import { Supervisor } from './supervisor.ts'
 
+/** A few milliseconds of work, with the answers that follow. */
+const CALLS_A_TURN = 64
 /** Effects that bring a body. */
 const IS_LARGE = /\.get(?:Raw)?Body$/
 /** A list of lists of two texts. */
@@ -101,8 +104,9 @@ export class ProcessHost implements PluginHost {
     }
   }
 
-  close(): Promise<void> {
-    return this.#supervisor.close()
+  async close(): Promise<void> {
+    await this.#supervisor.close()
+    for (const active of this.#calls) active.fail('unavailable', `${this.name}: it is closed`)
   }
 
   #refuse(reason: string): Promise<void> {
@@ -111,7 +115,10 @@ export class ProcessHost implements PluginHost {
   }
 
   #submitAll(): void {
-    for (const active of this.#calls) if (active.piece === null) this.#submit(active)
+    void inTurns([...this.#calls], (active) => {
+      const isWaiting = active.piece === null && this.#calls.has(active)
+      if (isWaiting && this.#supervisor.state === 'ready') this.#submit(active)
+    })
   }
 
   #submit(active: ActiveCall): void {
@@ -173,11 +180,15 @@ export class ProcessHost implements PluginHost {
 
   /** What the child had not begun is given to the next one; the others end with it. */
   #onDown(reason: string, isReplayed: (active: ActiveCall) => boolean): void {
+    const begun: ActiveCall[] = []
     for (const active of this.#calls) {
       if (active.piece === null) continue
       if (isReplayed(active)) active.takeBack()
-      else active.fail('killed', `${this.name}: the sandbox was killed: ${reason}`)
+      else begun.push(active)
     }
+    void inTurns(begun, (active) =>
+      active.fail('killed', `${this.name}: the sandbox was killed: ${reason}`),
+    )
   }
 
   #expire(): void {
@@ -190,7 +201,7 @@ export class ProcessHost implements PluginHost {
   }
 
   #failAll(kind: HostFailureKind, reason: string): void {
-    for (const active of this.#calls) active.fail(kind, `${this.name}: ${reason}`)
+    void inTurns([...this.#calls], (active) => active.fail(kind, `${this.name}: ${reason}`))
   }
 
   #onOver(active: ActiveCall, failure: HostFailureKind | null): void {
@@ -198,5 +209,19 @@ export class ProcessHost implements PluginHost {
     if (failure === null) return
     if (failure === 'timeout') this.#timeoutCount++
     else this.#errorCount++
+  }
+}
+
+/**
+ * Does something to many calls, a few in each turn of the event loop: to answer a thousand requests at
+ * once would keep all others waiting. A call may have ended meanwhile.
+ */
+async function inTurns(
+  calls: readonly ActiveCall[],
+  work: (active: ActiveCall) => void,
+): Promise<void> {
+  for (let at = 0; at < calls.length; at += CALLS_A_TURN) {
+    if (at > 0) await nextTurn()
+    for (const active of calls.slice(at, at + CALLS_A_TURN)) work(active)
   }
 }

@@ -1,3 +1,5 @@
+import { Agent } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type AttackRow, checkAnswer } from './attack-rows.ts'
 import type { Place } from './place.ts'
 
@@ -13,6 +15,7 @@ const ANY = { status: [200, 413, 500, 503] }
 const ANY_WITH_UPSTREAM = { status: [...ANY.status, 414, 431, 502] }
 /** Work that does not fit into one turn is done in several. */
 const REST = 'const rest = () => new Promise((resolve) => setTimeout(resolve, 0));'
+const DIE = `if (ctx.request.headers['x-die'] === 'yes') Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);`
 const FAILS = { status: [500, 503] }
 
 export const OWN_ROWS: Readonly<Record<string, OwnRow>> = {
@@ -95,6 +98,18 @@ export const OWN_ROWS: Readonly<Record<string, OwnRow>> = {
     snippet: `const all = await Promise.all(Array.from({ length: 64 }, () => ctx.pdk.request.getRawBody())); return { status: 200, body: String(all.length) }`,
     run: sendLargeBody,
   },
+  'many-begun-die': {
+    idea: 'A thousand calls that wait in a sandbox when it is killed: all have to be answered',
+    snippet: `${DIE} await new Promise((resolve) => setTimeout(resolve, 1800)); return { status: 200 }`,
+    run: (place) => dieAmong(place, false),
+    isPatient: true,
+  },
+  'many-queued-go-on': {
+    idea: 'A thousand calls behind one that kills the sandbox: all have to be sent again',
+    snippet: `${DIE} return { status: 200, body: 'again' }`,
+    run: (place) => dieAmong(place, true),
+    isPatient: true,
+  },
   'random-bytes': {
     idea: 'Random bytes from the host, in a loop',
     snippet: `for (;;) crypto.getRandomValues(new Uint8Array(65536))`,
@@ -120,4 +135,20 @@ export const OWN_ROWS: Readonly<Record<string, OwnRow>> = {
 async function sendLargeBody(place: Place): Promise<string[]> {
   const body = Buffer.alloc(1024 * 1024 - 1, 'b')
   return checkAnswer(await place.attack({ method: 'POST', body }), ANY)
+}
+
+/** One call that kills the sandbox, behind a thousand or before them. */
+async function dieAmong(place: Place, isFirst: boolean): Promise<string[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1_000 })
+  const others = () => Array.from({ length: 900 }, () => place.attack({ agent }))
+  const die = () => place.attack({ headers: { 'x-die': 'yes' } })
+  const dead = isFirst ? die() : null
+  const all = others()
+  // All of them have reached the worker when the last one is sent.
+  if (!isFirst) await sleep(900)
+  const killed = await (dead ?? die())
+  const answers = await Promise.all(all)
+  agent.destroy()
+  const status = isFirst ? [200, 503] : [503]
+  return [killed, ...answers].flatMap((answer) => checkAnswer(answer, { status })).slice(0, 3)
 }
