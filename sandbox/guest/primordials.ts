@@ -8,7 +8,7 @@ const { call } = Function.prototype
 /** `bind(call, method)` calls `method` on its first argument and looks nothing up. */
 const bind = call.bind(Function.prototype.bind) as (of: unknown, self: unknown) => unknown
 
-function uncurry<This, Args extends unknown[], Result>(
+export function uncurry<This, Args extends unknown[], Result>(
   method: (this: This, ...args: Args) => Result,
 ): Method<This, Args, Result> {
   return bind(call, method) as Method<This, Args, Result>
