@@ -70,6 +70,27 @@ function finish(pdk, result) {
 `
 }
 
+/** A plugin with these handlers, which leave requests with `X-Calm` alone. */
+export function toHandlersSource(name: string, handlers: Readonly<Record<string, string>>): string {
+  const fields = Object.entries(handlers).map(
+    ([phase, body]) => `async ${phase}(pdk) {
+      if (pdk.request.getHeader('x-calm') !== null) return
+      ${body}
+    },`,
+  )
+  return `export default {
+  name: '${name}',
+  version: '1.0.0',
+  config: { type: 'object', properties: { tenant: { type: 'string', default: '' } } },
+  access(pdk) {
+    const calm = pdk.request.getHeader('x-calm')
+    if (calm !== null) pdk.response.exit(200, 'calm ' + calm)
+  },
+  ${fields.join('\n  ')}
+}
+`
+}
+
 /** The plugin of the victim: every answer carries what its own request said. */
 export const VICTIM_SOURCE = `
 export default {

@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ATTACKS_ALL, chosen } from './attack-cases.ts'
-import { toPluginSource } from './attack-source.ts'
+import { toHandlersSource, toPluginSource } from './attack-source.ts'
 import { GatewayUnderAttack } from './gateway-under-attack.ts'
-import { OWN_ROWS } from './own-rows.ts'
+import { OWN_ROWS, type OwnRow } from './own-rows.ts'
 import { formatReports } from './report-table.ts'
 import { type AttackReport, runAttack } from './run-attack.ts'
 
+const toSource = (name: string, snippet: OwnRow['snippet']): string =>
+  typeof snippet === 'string' ? toPluginSource(name, snippet) : toHandlersSource(name, snippet)
+
 describe('an attack of our own, with another tenant under steady traffic', () => {
-  const ids = chosen(Object.keys(OWN_ROWS), ['exit-many-values', 'bodies-at-once'])
+  const ids = chosen(Object.keys(OWN_ROWS), ['bodies-at-once', 'loop-in-body-filter'])
   const reports: AttackReport[] = []
   let gateway: GatewayUnderAttack
 
@@ -15,7 +18,7 @@ describe('an attack of our own, with another tenant under steady traffic', () =>
     gateway = await GatewayUnderAttack.start({
       plugins: ids.map((name) => ({
         name,
-        source: toPluginSource(name, OWN_ROWS[name]!.snippet),
+        source: toSource(name, OWN_ROWS[name]!.snippet),
       })),
     })
   }, 60_000)

@@ -6,8 +6,8 @@ import type { Place } from './place.ts'
 /** An attack of our own by code of a handler; most go for the worker's time through what the PDK gives. */
 export interface OwnRow extends AttackRow {
   readonly idea: string
-  /** The body of `onRequest(ctx)`. */
-  readonly snippet: string
+  /** The body of `onRequest(ctx)`, or those of handlers by their phases. */
+  readonly snippet: string | Readonly<Record<string, string>>
 }
 
 const ANY = { status: [200, 413, 500, 503] }
@@ -120,6 +120,41 @@ export const OWN_ROWS: Readonly<Record<string, OwnRow>> = {
     snippet: `const hostname = Array.from({ length: 6000 }, (_, i) => '\\u00e4' + i).join('.'); for (;;) { try { new URL('http://' + hostname) } catch {} }`,
     answer: FAILS,
   },
+  'loop-in-header-filter': {
+    idea: 'A loop once the upstream has answered',
+    snippet: { headerFilter: 'for (;;);' },
+    answer: FAILS,
+  },
+  'loop-in-response': {
+    idea: 'A loop over the whole answer',
+    snippet: { response: 'for (;;);' },
+    answer: FAILS,
+  },
+  'loop-in-body-filter': {
+    idea: 'A loop in the middle of a body: nothing is passed on unfiltered',
+    snippet: { bodyFilter: 'for (;;);' },
+    run: expectCut,
+  },
+  'dying-body-filter': {
+    idea: 'A crash of the engine in the middle of a body',
+    snippet: { bodyFilter: `'ab'.repeat(2 ** 27).split('')` },
+    run: expectCut,
+  },
+  'growing-body': {
+    idea: 'Each chunk of a body becomes as large as a result may be',
+    snippet: { bodyFilter: `pdk.response.setChunk('x'.repeat(1.9e6))` },
+    run: allowCut,
+  },
+  'loop-in-log': {
+    idea: 'A loop after the last byte: the answer has gone',
+    snippet: { log: 'for (;;);' },
+    answer: { status: [200], body: /^hello$/ },
+  },
+  'dying-log': {
+    idea: 'A built-in that no interrupt reaches, after the last byte',
+    snippet: { log: 'Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)' },
+    answer: { status: [200], body: /^hello$/ },
+  },
   'cyclic-context': {
     idea: 'A context that holds itself, and one that never ends',
     snippet: `ctx.pdk.ctx.shared.self = ctx.pdk.ctx.shared; return { status: 200 }`,
@@ -135,6 +170,23 @@ export const OWN_ROWS: Readonly<Record<string, OwnRow>> = {
 async function sendLargeBody(place: Place): Promise<string[]> {
   const body = Buffer.alloc(1024 * 1024 - 1, 'b')
   return checkAnswer(await place.attack({ method: 'POST', body }), ANY)
+}
+
+/** The client has the head, so its connection is cut. */
+async function expectCut(place: Place): Promise<string[]> {
+  try {
+    const { status, body } = await place.attack()
+    return [`it was answered ${status} ${body.slice(0, 100)}; expected no end of the answer`]
+  } catch (error) {
+    const { message } = error as Error
+    return /aborted|hang up|ECONNRESET/.test(message) ? [] : [message]
+  }
+}
+
+/** Either all of the answer comes, or none of it is passed off as whole. */
+async function allowCut(place: Place): Promise<string[]> {
+  const violations = await expectCut(place)
+  return violations.filter((violation) => !violation.startsWith('it was answered 200 '))
 }
 
 /** One call that kills the sandbox, behind a thousand or before them. */

@@ -191,3 +191,30 @@ describe('a package that is loaded from its folder', () => {
     test(`${id}: ${attackCase(id).idea}`, CHECKS[id], 60_000)
   }
 })
+
+/** Attacks that begin when a package is loaded, before there is a request. */
+const AT_LOADING: Readonly<Record<string, string>> = {
+  'a module that loops': `for (;;);\n${PLUGIN}`,
+  'a module that waits for ever': `await new Promise(() => {})\n${PLUGIN}`,
+  'a module that aborts its process': `'ab'.repeat(2 ** 27).split('')\n${PLUGIN}`,
+  'a module that no interrupt reaches': `Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)\n${PLUGIN}`,
+  'a module that takes all memory': `const a = []; for (;;) a.push(new Array(1e5).fill(a))\n${PLUGIN}`,
+  'a plugin whose name loops': `export default { get name() { for (;;); }, version: '1.0.0' }`,
+  'a plugin that is a Proxy': `export default new Proxy({}, { get() { for (;;); }, ownKeys() { for (;;); } })`,
+}
+
+describe('a package that attacks when it is loaded is refused', () => {
+  for (const what of chosen(Object.keys(AT_LOADING), ['a module that no interrupt reaches'])) {
+    test(
+      what,
+      async () => {
+        const { code, output } = await check(complete({}, AT_LOADING[what]))
+        expect([code, output]).toEqual([
+          1,
+          expect.stringMatching(/^sallyport: --plugin "[^\n]*\n$/),
+        ])
+      },
+      60_000,
+    )
+  }
+})
