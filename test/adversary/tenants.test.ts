@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Asked, AskOptions } from './ask.ts'
 import { ATTACKS_ALL } from './attack-cases.ts'
 import { GatewayUnderAttack } from './gateway-under-attack.ts'
+import { toEnvironment } from './substitution/substitute.ts'
 import { toActorSource } from './tenant-plugins.ts'
 import type { VictimReport } from './victim.ts'
 
@@ -14,6 +15,9 @@ let round = 0
 beforeAll(async () => {
   gateway = await GatewayUnderAttack.start({
     plugins: ['actor', 'second', 'global'].map((name) => ({ name, source: toActorSource(name) })),
+    // Who is mixed up with whom is looked at here, not how long an honest handler is starved.
+    preload: new URL('./substitution/preload.ts', import.meta.url).pathname,
+    env: toEnvironment({ kind: 'patient' }),
   })
 }, 60_000)
 

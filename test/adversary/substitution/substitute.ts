@@ -2,6 +2,8 @@
 export type Substitute =
   /** The child runs one of these instead of its own program, by the name of the attack. */
   | { readonly kind: 'evil-peer'; readonly snippets: Readonly<Record<string, string>> }
+  /** The real sandbox, whose deadline of the wall clock a starved machine does not reach. */
+  | { readonly kind: 'patient' }
   /** The real sandbox with one hole in it. */
   | { readonly kind: 'leaky'; readonly leak: Leak }
 

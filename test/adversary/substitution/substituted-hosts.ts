@@ -13,6 +13,10 @@ const substitute = readSubstitute()
 
 /** As the real one, but for hosts of attackers. */
 export function createProcessHostFactory(options: SandboxHostOptions): HostFactory {
+  if (substitute.kind === 'patient') {
+    const limits = { ...options.limits, handlerCpuMs: PATIENT_MS }
+    return real.createProcessHostFactory({ ...options, limits })
+  }
   const factory = real.createProcessHostFactory(options)
   return {
     createHost: (wanted) => {
@@ -30,6 +34,7 @@ export const { createIsolateHostFactory } = real
 
 async function programOf(attack: string): Promise<string | null> {
   if (substitute.kind === 'leaky') return leakyProgram(substitute.leak)
+  if (substitute.kind === 'patient') return null
   const entry = sourcePathOfTest('evil-peer')
   const program = await bundle({ entry, format: 'cjs', platform: 'node' })
   const snippet = substitute.snippets[attack]
@@ -39,6 +44,8 @@ async function programOf(attack: string): Promise<string | null> {
 
 const sourcePathOfTest = (name: string): string => new URL(`${name}.ts`, import.meta.url).pathname
 
+/** The kill rule, which counts CPU, stays as it is. */
+const PATIENT_MS = 2_000
 /** For ever, as far as a test goes. */
 const NEVER_MS = 1_000_000
 /** More than the tests take. */
