@@ -50,6 +50,7 @@ export function toGuestOptions(
     logLineLengthMax: limits.logLineLengthMax,
     changesMax: limits.changesMax,
     effectsMax: limits.effectsMax,
+    effectValuesMax: limits.payloadValuesMax,
     timersMax: limits.timersMax,
     node,
     trustedIps,

@@ -48,6 +48,10 @@
  *   truncated   the stream ends, within a frame or not                the same as a loss
  *   huge        a length beyond 8 MB, found before a byte is kept      hang up
  *   deep        nested deeper than 64, before anything is built       hang up; json: its call is refused
+ *   long        a result of more than 2 MB, a failure's message of     hang up
+ *               more than 4,096 characters
+ *   many        more than 4,096 effects in one call, or 20,000         hang up; a result of so many
+ *               values in the arguments of one                         values: refused
  *   duplicated  a second end, ack or effect under the same id         hang up
  *   unknown     a type, an id or an effect that is not there          hang up
  *   refused     a result that the PDK's rules do not allow            its call fails (500), nothing else

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HostFailure, type HostFailureKind } from '@sallyport/sdk'
 import type { Message } from '@sallyport/sdk/protocol'
 import type {
@@ -12,9 +13,20 @@ import type {
 import { runEffect } from '../effects.ts'
 import { logLines, type SandboxHostOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
+import { parsePayload } from '../payload.ts'
 import { ActiveCall } from './active-call.ts'
+import { checkBounds } from './message-bounds.ts'
 import type { SparePool } from './spare-pool.ts'
 import { Supervisor, type SupervisorEvents } from './supervisor.ts'
+
+/** A few milliseconds of work, with the answers that follow. */
+const CALLS_A_TURN = 64
+/** Effects that bring a body, or a value that was kept. */
+const IS_LARGE = /\.get(?:Raw)?Body$|^(?:cache|store)\.get$/
+/** These wait for others, several at a time: only to make of each what crosses takes a turn of its own. */
+const WAITS = new Set(['http.fetch'])
+/** A list of lists of two texts. */
+const LINES_NESTING = 2
 
 /** What keeps the other end of the wire there. */
 export type HostSupervisor = Pick<
@@ -108,8 +120,9 @@ export class WireHost implements PluginHost {
     }
   }
 
-  close(): Promise<void> {
-    return this.#supervisor.close()
+  async close(): Promise<void> {
+    await this.#supervisor.close()
+    for (const active of this.#calls) active.fail('unavailable', `${this.name}: it is closed`)
   }
 
   #refuse(reason: string): Promise<void> {
@@ -118,13 +131,17 @@ export class WireHost implements PluginHost {
   }
 
   #submitAll(): void {
-    for (const active of this.#calls) if (active.piece === null) this.#submit(active)
+    void inTurns([...this.#calls], (active) => {
+      const isWaiting = active.piece === null && this.#calls.has(active)
+      if (isWaiting && this.#supervisor.state === 'ready') this.#submit(active)
+    })
   }
 
   #submit(active: ActiveCall): void {
     const process = this.#supervisor.process!
     active.submit(process, {
       onEnd: (message) => {
+        checkBounds(message, this.#limits)
         if (message.name === 'result') active.onResult(message)
         else this.#onFailed(active, message)
       },
@@ -145,7 +162,7 @@ export class WireHost implements PluginHost {
 
   #log(message: Message<'failed'>): void {
     try {
-      const lines = JSON.parse(message.log as string) as unknown
+      const lines = parsePayload(message.log as string, LINES_NESTING)
       logLines(lines, this.name, { log: this.#options.log, limits: this.#limits })
     } catch {
       // The lines of a sandbox that cannot even write them are no loss.
@@ -154,27 +171,41 @@ export class WireHost implements PluginHost {
 
   #onEffect(active: ActiveCall, message: Message<'effect'>): void {
     const process = this.#supervisor.process!
-    try {
-      const answer = runEffect({
+    if (!active.countEffect()) {
+      process.kill(`it asked for more than ${this.#limits.effectsTotalMax} effects in one call`)
+      return
+    }
+    const { member } = message
+    const run = () =>
+      runEffect({
         call: active.call,
-        member: message.member,
+        member,
         argsJson: message.args as string,
         leftMs: active.deadlineMs - performance.now(),
         limits: this.#limits,
+        ...(WAITS.has(member) ? { cross: (make) => active.runLarge(member, make) } : {}),
       })
-      void answer.then(({ ok, value }) => process.answerEffect(message.id, ok, value))
+    const kill = (error: Error): void =>
+      process.kill(`it asked for what it cannot have: ${error.message}`)
+    try {
+      const answer = IS_LARGE.test(member) ? active.runLarge(member, run) : run()
+      void answer.then(({ ok, value }) => process.answerEffect(message.id, ok, value), kill)
     } catch (error) {
-      process.kill(`it asked for what it cannot have: ${(error as Error).message}`)
+      kill(error as Error)
     }
   }
 
   /** What the child had not begun is given to the next one; the others end with it. */
   #onDown(reason: string, isReplayed: (active: ActiveCall) => boolean): void {
+    const begun: ActiveCall[] = []
     for (const active of this.#calls) {
       if (active.piece === null) continue
       if (isReplayed(active)) active.takeBack()
-      else active.fail('killed', `${this.name}: the sandbox was killed: ${reason}`)
+      else begun.push(active)
     }
+    void inTurns(begun, (active) =>
+      active.fail('killed', `${this.name}: the sandbox was killed: ${reason}`),
+    )
   }
 
   #expire(): void {
@@ -187,7 +218,7 @@ export class WireHost implements PluginHost {
   }
 
   #failAll(kind: HostFailureKind, reason: string): void {
-    for (const active of this.#calls) active.fail(kind, `${this.name}: ${reason}`)
+    void inTurns([...this.#calls], (active) => active.fail(kind, `${this.name}: ${reason}`))
   }
 
   #onOver(active: ActiveCall, failure: HostFailureKind | null): void {
@@ -213,5 +244,19 @@ export class ProcessHost extends WireHost {
       tier: 'process',
       supervise: (events) => new Supervisor({ ...options, events }),
     })
+  }
+}
+
+/**
+ * Does something to many calls, a few in each turn of the event loop: to answer a thousand requests at
+ * once would keep all others waiting. A call may have ended meanwhile.
+ */
+async function inTurns(
+  calls: readonly ActiveCall[],
+  work: (active: ActiveCall) => void,
+): Promise<void> {
+  for (let at = 0; at < calls.length; at += CALLS_A_TURN) {
+    if (at > 0) await nextTurn()
+    for (const active of calls.slice(at, at + CALLS_A_TURN)) work(active)
   }
 }

@@ -32,13 +32,21 @@ let made: Promise<string> | null = null
 
 /**
  * Prepares what every child needs: its program, bundled once a process, goes in through the standard
- * input, so that a child has to read one file only, the add-on.
+ * input, so that a child has to read one file only, the add-on. Tests give a program of their own, to
+ * see what becomes of a child that was taken over.
  */
-export async function prepareLaunch(platform: Platform = thisPlatform()): Promise<Launch> {
-  made ??= bundle({ entry: sourcePath('process/child'), format: 'cjs', platform: 'node' })
-  const program = await made
+export async function prepareLaunch(
+  platform: Platform = thisPlatform(),
+  ownProgram: string | null = null,
+): Promise<Launch> {
+  const program = ownProgram ?? (await bundleProgram())
   const addon = findIsolatedVm()
   return (limits) => launch({ program, addon, platform, limits })
+}
+
+function bundleProgram(): Promise<string> {
+  made ??= bundle({ entry: sourcePath('process/child'), format: 'cjs', platform: 'node' })
+  return made
 }
 
 function launch(options: {

@@ -4,6 +4,7 @@ import type { InstanceSpec } from '../../kernel/plugin-host.ts'
 import type { GuestLibrary } from '../guest-library.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { parsePayload } from '../payload.ts'
+import { checkBounds } from './message-bounds.ts'
 import { Piece, type PieceEvents, type WorkMessage } from './piece.ts'
 import type { SandboxProcess } from './sandbox-process.ts'
 
@@ -95,6 +96,7 @@ export class LoadedSandbox {
     return new Promise((resolve, reject) => {
       const events: PieceEvents = {
         onEnd: (end) => {
+          checkBounds(end, this.#limits)
           this.#open.delete(piece)
           if (end.name === 'result') resolve(end.payload as string)
           else

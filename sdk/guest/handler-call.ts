@@ -10,7 +10,7 @@ import {
   slice,
   toText,
 } from './primordials.ts'
-import { nestingOf } from './nesting.ts'
+import { shapeOf } from './json-shape.ts'
 
 /** What `init`, `configure` and `close` run in: there is no request. */
 export type Occasion = Phase | 'init' | 'configure' | 'close'
@@ -114,15 +114,15 @@ export class HandlerCall {
     if (this.phaseBit !== 0) this.#record(false, [`log.${level}`, line])
   }
 
-  /** An effect that the kernel executes. */
+  /** An effect that the kernel executes. Rejects when it cannot be asked for. */
   effect(member: string, args: unknown[]): Promise<unknown> {
-    if (this.#effectCount >= this.realm.options.effectsMax) {
-      throw new PdkError(
-        'LIMIT',
-        `${member}: ${this.#effectCount} effects of this handler are under way already`,
-      )
-    }
     return new Promise((resolve, reject) => {
+      if (this.#effectCount >= this.realm.options.effectsMax) {
+        throw new PdkError(
+          'LIMIT',
+          `${member}: ${this.#effectCount} effects of this handler are under way, its limit at one time`,
+        )
+      }
       this.#ask(member, args, { call: this, isTimer: false, resolve, reject })
     })
   }
@@ -180,7 +180,7 @@ export class HandlerCall {
       )
     }
     const nested = this.#hasNested || shared !== null || plugin !== null
-    if (nested && nestingOf(json) > options.depthMax + RESULT_NESTING) {
+    if (nested && shapeOf(json).depth > options.depthMax + RESULT_NESTING) {
       throw new PdkError('LIMIT', `the result is nested deeper than ${options.depthMax}`)
     }
     return json
@@ -218,8 +218,16 @@ export class HandlerCall {
     if (json.length > realm.options.resultBytesMax) {
       throw new PdkError('LIMIT', `${member}: the arguments are ${json.length} characters long`)
     }
-    if (nestingOf(json) > realm.options.depthMax) {
+    const { depth, values } = shapeOf(json)
+    const { depthMax, effectValuesMax } = realm.options
+    if (depth > depthMax) {
       throw new PdkError('LIMIT', `${member}: the arguments are nested too deep`)
+    }
+    if (values > effectValuesMax) {
+      throw new PdkError(
+        'LIMIT',
+        `${member}: the arguments have ${values} values; up to ${effectValuesMax} are allowed`,
+      )
     }
     const id = realm.nextEffectId
     realm.nextEffectId = id === ID_MAX ? 1 : id + 1

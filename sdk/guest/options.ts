@@ -7,6 +7,8 @@ export interface GuestOptions {
   readonly logLineLengthMax: number
   readonly changesMax: number
   readonly effectsMax: number
+  /** Lists, objects and what lies in them, over all arguments of one effect. */
+  readonly effectValuesMax: number
   readonly timersMax: number
   readonly node: { readonly id: string; readonly hostname: string }
   readonly trustedIps: readonly string[]

@@ -274,7 +274,7 @@ test.each(['json', 'msgpack'] as const)(
 
 const GUEST_OPTIONS = {
   ...{ resultBytesMax: 999, depthMax: 9, contextBytesMax: 99, changesMax: 9 },
-  ...{ logLinesMax: 9, logLineLengthMax: 99, effectsMax: 9, timersMax: 9 },
+  ...{ logLinesMax: 9, logLineLengthMax: 99, effectsMax: 9, effectValuesMax: 999, timersMax: 9 },
   ...{ node: { id: '', hostname: '' }, trustedIps: [] },
 }
 const INSTANCES = JSON.stringify([{ key: 'k', id: 'i', pluginName: 'p', config: {} }])

@@ -243,6 +243,25 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
     expect(changes).toEqual([['log.info', 'PdkErrorno such consumer']])
   })
 
+  test.each([
+    ['values', `Array(20_001).fill(1)`],
+    ['characters', `'x'.repeat(2 ** 21)`],
+  ])('is told when it asks for an effect with too many %s, and goes on', async (what, value) => {
+    const { changes, call } = await run(
+      `return pdk.cache.set('key', ${value}).catch((error) => pdk.log.info(error.code, ': ', error.message))`,
+    )
+    expect(changes).toEqual([['log.info', expect.stringMatching(`^LIMIT: cache.set: .* ${what}`)]])
+    expect(call.effects).toEqual([])
+  })
+
+  test('is told when it asks for too much at once, and the rest is answered', async () => {
+    const { changes } = await run(
+      `return Promise.allSettled(Array.from({ length: 65 }, () => pdk.cache.get('key')))
+         .then((all) => pdk.log.info(all.map(({ reason }) => reason?.code).filter(Boolean).join()))`,
+    )
+    expect(changes).toEqual([['log.info', 'LIMIT']])
+  })
+
   test('several calls wait at the same time and none gets the answer of another', async () => {
     const { host } = await start(
       makePlugin(
