@@ -17,12 +17,15 @@ const parts: Parts = {
   readPluginSource: async (path) =>
     (await import('../sandbox/plugin-source.ts')).readPluginSource(path),
   describePlugin: async (text) => (await import('../sandbox/describe.ts')).describePlugin(text),
-  hostFactories: async (tiers, { nodeId, log, counters, trustedIps, onPoisoned }) => {
+  hostFactories: async (
+    tiers,
+    { nodeId, log, counters, trustedIps, sandbox: settings, onPoisoned },
+  ) => {
     if (!tiers.has('isolate') && !tiers.has('process')) return {}
     const sandbox = await import('../sandbox/create-hosts.ts')
     const { createPluginLog } = await import('./telemetry/plugin-log.ts')
     const node = { id: nodeId, hostname: hostname() }
-    const options = { log: createPluginLog(log), counters, node, trustedIps }
+    const options = { log: createPluginLog(log), counters, node, trustedIps, settings }
     const process = sandbox.createProcessHostFactory(options)
     if (!tiers.has('isolate')) return { process }
     return { process, isolate: sandbox.createIsolateHostFactory({ ...options, onPoisoned }) }

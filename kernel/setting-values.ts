@@ -112,6 +112,14 @@ export const pluginPath: ValueForm<PluginSetting> = (text, folder) => {
   return { path, tier }
 }
 
+/** The name of a sandbox: of a tenant's, or of a plugin's that no tenant owns. */
+export const hostName: ValueForm<string> = (text) => {
+  if (!/^(?:tenant|plugin):./s.test(text)) {
+    throw new ValueError('expected tenant:NAME or plugin:NAME, like tenant:acme')
+  }
+  return text
+}
+
 function toChoice(values: readonly string[]): string {
   const quoted = values.map((value) => `"${value}"`)
   return quoted.length < 2

@@ -4,6 +4,7 @@ import {
   addressRange,
   durationMs,
   filePath,
+  hostName,
   listenAddress,
   notServed,
   onlyOff,
@@ -11,6 +12,7 @@ import {
   pluginPath,
   workerCount,
 } from './setting-values.ts'
+import { SANDBOX_ABILITIES } from './plugin-host.ts'
 import { HEADER_NAMINGS } from './header-names.ts'
 import { LOG_LEVELS } from './telemetry/log.ts'
 
@@ -121,6 +123,24 @@ export const SETTINGS = {
     reason: 'it tells clients which plugins there are',
     help: 'answers a request with "Sallyport-Debug: 1" with a trace of its steps and tries',
     commands: ['start'],
+  }),
+  sandboxAllowMissing: row({
+    value: SANDBOX_ABILITIES.join('|'),
+    form: oneOf(SANDBOX_ABILITIES),
+    default: null,
+    reason: 'a tenant that is not contained is worse than one that is not served',
+    help: "what a tenant's sandbox may be able to do on a machine that cannot deny it; may be repeated",
+    commands: ['start'],
+    repeatable: true,
+  }),
+  sandboxJit: row({
+    value: 'tenant:NAME|plugin:NAME',
+    form: hostName,
+    default: null,
+    reason: 'half of the holes in V8 are in its compilers',
+    help: "runs these sandboxes with V8's compilers: faster in long loops; may be repeated",
+    commands: ['start'],
+    repeatable: true,
   }),
   adminListen: row({
     value: 'off',

@@ -1,3 +1,4 @@
+import type { SandboxSettings } from '../kernel/plugin-host.ts'
 import type { GuestOptions } from './guest/options.ts'
 import type { SandboxLimits } from './limits.ts'
 
@@ -25,6 +26,8 @@ export interface SandboxHostOptions {
   /** Addresses and CIDR ranges of trusted proxies; default none. */
   readonly trustedIps?: readonly string[]
   readonly limits?: Partial<SandboxLimits>
+  /** What the operator has chosen; default: nothing may be missing, no JIT. */
+  readonly settings?: SandboxSettings
   /** Milliseconds of a monotonic clock; replaced in tests. */
   readonly nowMs?: () => number
 }

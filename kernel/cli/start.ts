@@ -37,6 +37,7 @@ export async function start(context: CommandContext): Promise<number> {
         headerNaming: settings.headerNames,
         allowDebugHeader: settings.debugHeader === 'on',
       },
+      sandbox: { allowMissing: settings.sandboxAllowMissing, jit: settings.sandboxJit },
       drainMs: settings.drainTimeout,
       plugins,
       program,

@@ -2,7 +2,7 @@ import type { Plugin, PluginManifest } from '@sallyport/sdk'
 import type { Logger } from 'pino'
 import type { Counters } from '../counters.ts'
 import type { Gateway, GatewayOptions } from '../gateway.ts'
-import type { HostFactory, Tier } from '../plugin-host.ts'
+import type { HostFactory, SandboxSettings, Tier } from '../plugin-host.ts'
 
 /**
  * What the processes need from outside the kernel, and what they load only when it is needed. Only
@@ -28,6 +28,7 @@ export interface HostContext {
   readonly nodeId: string
   readonly log: Logger
   readonly counters: Counters
+  readonly sandbox: SandboxSettings
   /** As the gateway was told them. */
   readonly trustedIps: readonly string[]
   /**

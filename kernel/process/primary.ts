@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { AccessLogSetting } from '../telemetry/access-log.ts'
 import type { LineDestination, LogLevel } from '../telemetry/log.ts'
 import type { GatewaySettings } from '../gateway.ts'
+import type { SandboxSettings } from '../plugin-host.ts'
 import { LineForwarder } from './line-forwarder.ts'
 import {
   type Address,
@@ -22,6 +23,7 @@ export interface PrimaryOptions {
   readonly accessLog: AccessLogSetting
   readonly logLevel: LogLevel
   readonly gateway: GatewaySettings
+  readonly sandbox: SandboxSettings
   readonly drainMs: number
   readonly plugins: readonly PluginListing[]
   readonly program: WorkerProgram
@@ -141,11 +143,11 @@ function toPrimary(
 }
 
 function toSupervision(options: PrimaryOptions, fd: number) {
-  const { workers, program, plugins, accessLog, logLevel, gateway, drainMs, log } = options
+  const { workers, program, plugins, accessLog, logLevel, gateway, sandbox, drainMs, log } = options
   return {
     workers,
     program,
-    init: { nodeId: randomUUID(), plugins, accessLog, logLevel, gateway, drainMs },
+    init: { nodeId: randomUUID(), plugins, accessLog, logLevel, gateway, sandbox, drainMs },
     fds: [fd],
     stdout: new LineForwarder(options.stdout),
     stderr: new LineForwarder(options.stderr),

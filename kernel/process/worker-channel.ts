@@ -2,6 +2,7 @@ import type { AccessLogSetting } from '../telemetry/access-log.ts'
 import type { LogLevel } from '../telemetry/log.ts'
 import type { GatewaySettings } from '../gateway.ts'
 import type { Entities } from '../config/entities.ts'
+import type { SandboxSettings } from '../plugin-host.ts'
 import type { PluginListing } from './plugin-listing.ts'
 import type { Snapshot } from '../snapshot.ts'
 
@@ -56,6 +57,7 @@ export interface WorkerInit {
   readonly accessLog: AccessLogSetting
   readonly logLevel: LogLevel
   readonly gateway: GatewaySettings
+  readonly sandbox: SandboxSettings
   /** Descriptors of the sockets that were bound by the primary and inherited. */
   readonly listenFds: readonly number[]
   readonly drainMs: number

@@ -151,6 +151,7 @@ class Worker {
       nodeId,
       log,
       counters,
+      sandbox: init.sandbox,
       trustedIps: init.gateway.trustedIps ?? [],
       onPoisoned: ({ plugin, reason }) => {
         this.#send({ kind: 'poisoned', plugin, reason })

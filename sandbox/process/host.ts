@@ -12,13 +12,17 @@ import { runEffect } from '../effects.ts'
 import { logLines, type SandboxHostOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { ActiveCall } from './active-call.ts'
+import type { Gate } from './layer-gate.ts'
 import type { SparePool } from './spare-pool.ts'
 import { Supervisor } from './supervisor.ts'
 
 export interface ProcessHostOptions extends SandboxHostOptions {
   readonly name: string
+  /** Null for a plugin that no tenant owns. */
+  readonly tenant: string | null
   readonly plugins: readonly PluginCode[]
   readonly pool: SparePool
+  readonly gate: Gate
   readonly sandboxLimits: SandboxLimits
 }
 
@@ -82,7 +86,7 @@ export class ProcessHost implements PluginHost {
   }
 
   stats(): HostStats {
-    const { kills, starts } = this.#supervisor
+    const { kills, starts, condition } = this.#supervisor
     return {
       calls: this.#callCount,
       errors: this.#errorCount,
@@ -91,6 +95,7 @@ export class ProcessHost implements PluginHost {
       starts,
       queued: this.#calls.size,
       rssBytes: this.#supervisor.rssBytes(),
+      sandbox: condition,
     }
   }
 

@@ -23,9 +23,10 @@ export interface ChildOptions {
 }
 
 export interface LaunchChoice {
-  /** Layers around each child; tests leave some out. */
-  readonly layers: readonly Layer[]
-  readonly platform: Platform
+  /** With V8's compilers; default false. */
+  readonly isJit?: boolean
+  /** Layers around each child, instead of all that this machine has; for controls. */
+  readonly layers?: readonly Layer[]
 }
 
 /** Starts sandbox host processes. */
@@ -42,10 +43,10 @@ let children = process.pid * 61
  * Prepares what every child needs: its program, bundled once a process, goes in through the standard
  * input, so that a child has to read one file only, the add-on.
  */
-export async function prepareLaunch(choice?: LaunchChoice): Promise<Launch> {
+export async function prepareLaunch(choice: LaunchChoice = {}): Promise<Launch> {
   made ??= bundle({ entry: sourcePath('process/child'), format: 'cjs', platform: 'node' })
-  const platform = choice?.platform ?? (await thisPlatform())
-  const layers = choice?.layers ?? activeLayers(platform)
+  const platform = await thisPlatform()
+  const layers = choice.layers ?? activeLayers(platform, choice.isJit)
   const program = await made
   const addon = findIsolatedVm()
   return (limits) => launch({ program, addon, platform, layers, limits })

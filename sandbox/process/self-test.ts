@@ -26,7 +26,7 @@ export async function testSandbox(options: SelfTestOptions = {}): Promise<Sandbo
   const limits = withLimits(options.limits)
   const platform = await thisPlatform()
   const expected = activeLayers(platform)
-  const launch = await prepareLaunch({ platform, layers: options.layers ?? expected })
+  const launch = await prepareLaunch({ layers: options.layers ?? expected })
   const child = new SandboxProcess({
     child: launch(limits),
     startMs: limits.startMs,

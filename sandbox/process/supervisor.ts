@@ -1,11 +1,17 @@
 import type { Message } from '@sallyport/sdk/protocol'
-import type { HostState, InstanceSpec, PluginCode } from '../../kernel/plugin-host.ts'
+import type {
+  HostState,
+  InstanceSpec,
+  PluginCode,
+  SandboxCondition,
+} from '../../kernel/plugin-host.ts'
 import { runEffect } from '../effects.ts'
 import { type GuestLibrary, makeGuestLibrary } from '../guest-library.ts'
 import { logLines, type SandboxHostOptions, toGuestOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import type { ActiveCall } from './active-call.ts'
 import { KillClock, TICK_MS } from './kill-clock.ts'
+import { type Gate, takeContained } from './layer-gate.ts'
 import { LoadedSandbox, WorkFailed } from './loaded-sandbox.ts'
 import type { Piece } from './piece.ts'
 import { readProcessUsage } from './process-usage.ts'
@@ -28,7 +34,9 @@ export interface SupervisorEvents {
 export interface SupervisorOptions extends SandboxHostOptions {
   readonly name: string
   readonly plugins: readonly PluginCode[]
+  readonly tenant: string | null
   readonly pool: SparePool
+  readonly gate: Gate
   readonly sandboxLimits: SandboxLimits
   readonly events: SupervisorEvents
 }
@@ -56,6 +64,8 @@ export class Supervisor {
   #wasStarved = false
   kills = 0
   starts = 0
+  /** What is known of the child in service. */
+  condition: SandboxCondition | null = null
 
   constructor(options: SupervisorOptions) {
     const { name, counters, sandboxLimits, nowMs = () => performance.now() } = options
@@ -188,7 +198,9 @@ export class Supervisor {
 
   async #ensureSandbox(): Promise<LoadedSandbox> {
     if (this.#sandbox !== null && !this.#sandbox.process.isDown) return this.#sandbox
-    const process = await this.#options.pool.take()
+    this.condition = null
+    const { process, condition } = await takeContained(this.#options)
+    this.condition = condition
     if (this.#isClosing()) {
       await process.end('its host is closed')
       throw new Error('it is closed')

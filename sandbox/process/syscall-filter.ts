@@ -42,7 +42,7 @@ export function installSyscallFilter(calls: NativeCalls, table: SyscallTable): s
 }
 
 /** The filter as instructions, for `pid`. */
-export function toFilter(table: SyscallTable, pid: number): Instruction[] {
+function toFilter(table: SyscallTable, pid: number): Instruction[] {
   const { audit, free, checked } = table
   return [
     [LOAD, 0, 0, ARCH_AT],

@@ -83,6 +83,16 @@ describe('a setting', () => {
       trustedIps: [],
       headerNames: 'sallyport',
       debugHeader: 'off',
+      sandboxAllowMissing: [],
+      sandboxJit: [],
+    })
+  })
+
+  test('may be a list in the settings file', () => {
+    const from = folderWith('sandbox_allow_missing: [kill, network]\nsandbox_jit: tenant:acme\n')
+    expect(read([], {}, from).settings).toMatchObject({
+      sandboxAllowMissing: ['kill', 'network'],
+      sandboxJit: ['tenant:acme'],
     })
   })
 
@@ -167,6 +177,14 @@ describe('a bad setting is refused', () => {
     [
       ['--status-listen', '127.0.0.1:8007'],
       '--status-listen "127.0.0.1:8007": the status listener is not served yet; only "off" is accepted',
+    ],
+    [
+      ['--sandbox-allow-missing', 'all'],
+      '--sandbox-allow-missing "all": expected "file", "network", "spawn", "kill" or "environment"',
+    ],
+    [
+      ['--sandbox-jit', 'acme'],
+      '--sandbox-jit "acme": expected tenant:NAME or plugin:NAME, like tenant:acme',
     ],
     [
       ['--store', 'sqlite:a.db'],

@@ -11,6 +11,7 @@ const primary = await startPrimary({
   logLevel: 'silent',
   drainMs: 1000,
   gateway: {},
+  sandbox: { allowMissing: [], jit: [] },
   plugins: [],
   program: {
     file: fileURLToPath(new URL('./fake-worker.ts', import.meta.url)),

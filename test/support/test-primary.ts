@@ -43,6 +43,7 @@ export async function startTestPrimary(
     logLevel: 'info',
     drainMs: 5000,
     gateway: {},
+    sandbox: { allowMissing: [], jit: [] },
     plugins: [],
     program: FAKE_WORKER,
     readConfiguration: () => {
