@@ -5,6 +5,12 @@ import type { SandboxLimits } from './limits.ts'
 /** Counts over all workers of a node; the kernel's counters port has this shape. */
 export interface CountersPort {
   add(key: string, amount: number, windowMs: number): Promise<number>
+  /** Takes from a bucket that fills by itself; tells what is left, below zero for a debt. */
+  spend?(
+    key: string,
+    amount: number,
+    bucket: { readonly size: number; readonly fillMs: number },
+  ): Promise<number>
 }
 
 export type SandboxLogLevel = 'debug' | 'info' | 'notice' | 'warn' | 'err' | 'crit'

@@ -28,6 +28,8 @@ export interface SandboxLimits {
   readonly queuedCallsMax: number
   readonly strikesMax: number
   readonly strikeWindowMs: number
+  readonly tenantCpuMs: number
+  readonly tenantCpuFillMs: number
   readonly quarantineMs: number
   readonly quarantineMsMax: number
   readonly stderrBytesMax: number
@@ -87,6 +89,10 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   // A bug that happens once is no reason to stop a plugin; three in a minute are no accident.
   strikesMax: 3,
   strikeWindowMs: 60_000,
+  // The CPU that a tenant may burn at once: a burst of traffic, or a start with a large table.
+  tenantCpuMs: 2_000,
+  // How long that takes to fill again: so a tenant has 20 % of a core of a node for good.
+  tenantCpuFillMs: 10_000,
   quarantineMs: 60_000,
   quarantineMsMax: 600_000,
   // Node's own last words fit; more is not kept.

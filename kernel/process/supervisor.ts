@@ -1,9 +1,10 @@
 import type { Logger } from 'pino'
 import { CounterTable } from '../counters.ts'
+import { TokenBuckets } from '../token-buckets.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { LineForwarder } from './line-forwarder.ts'
 import type { PluginListing } from './plugin-listing.ts'
-import type { WorkerInit } from './worker-channel.ts'
+import type { CountItem, WorkerInit } from './worker-channel.ts'
 import {
   type LoadOutcome,
   type WorkerProgram,
@@ -58,6 +59,7 @@ interface Place {
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #counters = new CounterTable()
+  readonly #buckets = new TokenBuckets()
   readonly #places: Place[] = []
   /** Those that serve, and those that drain or are being killed. */
   readonly #alive = new Set<WorkerProcess>()
@@ -210,7 +212,7 @@ export class Supervisor {
           this.#wake()
         },
         onPoisoned: (plugin, reason) => this.#onPoisoned(plugin, reason),
-        onCount: (items) => items.map((item) => this.#counters.add(...item)),
+        onCount: (items) => items.map((item) => this.#count(item)),
       },
     })
     this.#alive.add(worker)
@@ -266,6 +268,11 @@ export class Supervisor {
         ? { ...plugin, tier: 'process' }
         : plugin,
     )
+  }
+
+  #count([key, amount, windowMs, size]: CountItem): number {
+    if (size === undefined) return this.#counters.add(key, amount, windowMs)
+    return this.#buckets.spend(key, amount, { size, fillMs: windowMs })
   }
 
   #beat(): void {

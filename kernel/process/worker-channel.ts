@@ -47,7 +47,8 @@ export interface ToPrimary {
   count: { batch: number; items: CountItem[] }
 }
 
-export type CountItem = readonly [key: string, amount: number, windowMs: number]
+/** With `size` it is taken from a bucket that fills in `windowMs`; without, added to a counter. */
+export type CountItem = readonly [key: string, amount: number, windowMs: number, size?: number]
 
 export interface WorkerInit {
   readonly nodeId: string

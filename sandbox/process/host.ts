@@ -41,6 +41,9 @@ export class ProcessHost implements PluginHost {
   #callCount = 0
   #errorCount = 0
   #timeoutCount = 0
+  /** Calls that wait for the tenant's CPU budget. */
+  #held = 0
+  #throttledCount = 0
 
   constructor(options: ProcessHostOptions) {
     this.name = options.name
@@ -52,7 +55,7 @@ export class ProcessHost implements PluginHost {
         ready: () => this.#submitAll(),
         down: (reason, isReplayed) => this.#onDown(reason, isReplayed),
         closed: (reason) => this.#failAll('unavailable', reason),
-        tick: () => this.#expire(),
+        tick: () => this.#onTick(),
         hasCalls: () => this.#calls.size > 0,
       },
     })
@@ -81,12 +84,12 @@ export class ProcessHost implements PluginHost {
     })
     this.#calls.add(active)
     this.#supervisor.wake()
-    if (this.#supervisor.state === 'ready') this.#submit(active)
+    if (this.#supervisor.state === 'ready') this.#submitNext(active)
     return active.promise
   }
 
   stats(): HostStats {
-    const { kills, starts, condition } = this.#supervisor
+    const { kills, starts, condition, watch } = this.#supervisor
     return {
       calls: this.#callCount,
       errors: this.#errorCount,
@@ -94,7 +97,9 @@ export class ProcessHost implements PluginHost {
       kills,
       starts,
       queued: this.#calls.size,
-      rssBytes: this.#supervisor.rssBytes(),
+      rssBytes: watch.rssBytes,
+      cpuMs: watch.cpuMs,
+      throttled: this.#throttledCount,
       sandbox: condition,
     }
   }
@@ -109,7 +114,30 @@ export class ProcessHost implements PluginHost {
   }
 
   #submitAll(): void {
-    for (const active of this.#calls) if (active.piece === null) this.#submit(active)
+    this.#held = 0
+    for (const active of this.#calls) if (active.piece === null) this.#submitNext(active)
+  }
+
+  /** Calls that came before and wait for the budget are first. */
+  #submitNext(active: ActiveCall): void {
+    if (this.#held === 0 && this.#supervisor.watch.mayBegin()) {
+      this.#submit(active)
+      return
+    }
+    this.#held++
+    if (active.isThrottled || !this.#supervisor.watch.isScarce) return
+    active.isThrottled = true
+    this.#throttledCount++
+  }
+
+  /** There may be some budget again, or one call less before the child. */
+  #release(): void {
+    if (this.#held > 0 && this.#supervisor.state === 'ready') this.#submitAll()
+  }
+
+  #onTick(): void {
+    this.#expire()
+    this.#release()
   }
 
   #submit(active: ActiveCall): void {
@@ -173,8 +201,17 @@ export class ProcessHost implements PluginHost {
     for (const active of this.#calls) {
       if (nowMs < active.deadlineMs) continue
       const { phase, timeoutMs } = active.call
+      if (active.isThrottled && active.piece === null) {
+        active.fail('throttled', `${this.name}: ${phase}: ${this.#toBudgetText()}`)
+        continue
+      }
       active.fail('timeout', `${this.name}: ${phase}: no result within ${timeoutMs} ms`)
     }
+  }
+
+  #toBudgetText(): string {
+    const { tenantCpuMs, tenantCpuFillMs } = this.#limits
+    return `the tenant has used up its CPU budget of ${tenantCpuMs} ms in ${tenantCpuFillMs} ms`
   }
 
   #failAll(kind: HostFailureKind, reason: string): void {
@@ -183,6 +220,8 @@ export class ProcessHost implements PluginHost {
 
   #onOver(active: ActiveCall, failure: HostFailureKind | null): void {
     this.#calls.delete(active)
+    // In a turn of its own: many may end at once.
+    if (this.#held > 0) setImmediate(() => this.#release())
     if (failure === null) return
     if (failure === 'timeout') this.#timeoutCount++
     else this.#errorCount++

@@ -18,7 +18,7 @@ const FOUND: Readonly<Record<SandboxAbility, (report: ChildReport) => boolean>> 
 }
 
 /** The child may not hold a tenant's plugin; the message says what it could do, and what to set. */
-export class NotContained extends Error {
+class NotContained extends Error {
   override readonly name = 'NotContained'
 }
 
