@@ -70,6 +70,16 @@ export const listenAddress: ValueForm<Address> = (text) => {
   return { hostname: match[1] ?? match[2]!, port }
 }
 
+/** An address to listen on, or `off`. */
+export const optionalAddress: ValueForm<Address | 'off'> = (text, folder) => {
+  if (text === 'off') return text
+  try {
+    return listenAddress(text, folder)
+  } catch (error) {
+    throw new ValueError(`${(error as Error).message}, or "off"`)
+  }
+}
+
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
 const DURATION_MS_MAX = 3_600_000
 

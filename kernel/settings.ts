@@ -9,6 +9,7 @@ import {
   notServed,
   onlyOff,
   oneOf,
+  optionalAddress,
   pluginPath,
   workerCount,
 } from './setting-values.ts'
@@ -151,11 +152,11 @@ export const SETTINGS = {
     commands: ['start'],
   }),
   statusListen: row({
-    value: 'off',
-    form: onlyOff('the status listener'),
-    default: 'off',
-    reason: 'it is not served yet',
-    help: 'where readiness and metrics are served',
+    value: 'HOSTNAME:PORT|off',
+    form: optionalAddress,
+    default: '127.0.0.1:8007',
+    reason: "Kong's port; metrics tell what a gateway serves, which is not everybody's business",
+    help: 'where readiness (/status/ready) and metrics (/metrics) are served',
     commands: ['start'],
   }),
   store: row({

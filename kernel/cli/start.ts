@@ -30,6 +30,7 @@ export async function start(context: CommandContext): Promise<number> {
     return await run(log, {
       workers: settings.workers,
       proxyListen: settings.proxyListen,
+      statusListen: settings.statusListen,
       accessLog: settings.accessLog,
       logLevel,
       gateway: {

@@ -21,7 +21,7 @@ export interface Parts {
   createGateway(options: Omit<GatewayOptions, 'dataPath'>): Promise<RunningGateway>
 }
 
-export type RunningGateway = Pick<Gateway, 'load' | 'listen' | 'drain' | 'close'>
+export type RunningGateway = Pick<Gateway, 'load' | 'listen' | 'drain' | 'close' | 'status'>
 
 /** What plugin hosts share with their worker. */
 export interface HostContext {

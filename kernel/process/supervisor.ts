@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { CounterTable } from '../counters.ts'
 import { TokenBuckets } from '../token-buckets.ts'
+import type { GatewayStatus } from '../gateway.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { LineForwarder } from './line-forwarder.ts'
 import type { PluginListing } from './plugin-listing.ts'
@@ -49,6 +50,15 @@ export const SUPERVISION_TIMINGS: SupervisionTimings = {
   graceMs: 2000,
 }
 
+/** A worker as the primary sees it, and as it sees itself: null when it does not answer. */
+export interface WorkerReport {
+  readonly place: number
+  readonly pid: number
+  readonly state: WorkerState
+  readonly version: number
+  readonly status: GatewayStatus | null
+}
+
 interface Place {
   worker: WorkerProcess
   failures: number
@@ -91,6 +101,20 @@ export class Supervisor {
       state,
       version,
     }))
+  }
+
+  get isStopping(): boolean {
+    return this.#state === 'stopping'
+  }
+
+  /** Of every worker that is there, with what it says about itself. */
+  report(): Promise<WorkerReport[]> {
+    return Promise.all(
+      [...this.#alive].map(async (worker) => {
+        const { place, pid, state, version } = worker
+        return { place, pid, state, version, status: await worker.report() }
+      }),
+    )
   }
 
   get snapshot(): Snapshot {

@@ -1,6 +1,6 @@
 import type { AccessLogSetting } from '../telemetry/access-log.ts'
 import type { LogLevel } from '../telemetry/log.ts'
-import type { GatewaySettings } from '../gateway.ts'
+import type { GatewaySettings, GatewayStatus } from '../gateway.ts'
 import type { Entities } from '../config/entities.ts'
 import type { SandboxSettings } from '../plugin-host.ts'
 import type { PluginListing } from './plugin-listing.ts'
@@ -25,6 +25,8 @@ export interface ToWorker {
   ping: { number: number }
   /** The totals of a batch of `count`, in its order. */
   counted: { batch: number; totals: number[] }
+  /** Answered by `reported`. */
+  report: { number: number }
   /** Opens the log files anew, after they were moved away. */
   reopenLogs: object
   /** Stop accepting, finish what is in flight within the deadline, exit 0. */
@@ -45,6 +47,7 @@ export interface ToPrimary {
   /** A plugin of the `isolate` tier has hurt its worker, which leaves. */
   poisoned: { plugin: string; reason: string }
   count: { batch: number; items: CountItem[] }
+  reported: { number: number; status: GatewayStatus }
 }
 
 /** With `size` it is taken from a bucket that fills in `windowMs`; without, added to a counter. */

@@ -7,6 +7,7 @@ import { openDescriptor } from '../../kernel/telemetry/log.ts'
 const primary = await startPrimary({
   workers: 2,
   proxyListen: { hostname: '127.0.0.1', port: 0 },
+  statusListen: 'off',
   accessLog: 'off',
   logLevel: 'silent',
   drainMs: 1000,
