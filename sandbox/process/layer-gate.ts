@@ -60,7 +60,7 @@ export async function takeContained(host: {
 }
 
 /** Abilities that a child turned out to have, of those that a tenant's must not have. */
-export function findPossible(report: ChildReport): SandboxAbility[] {
+function findPossible(report: ChildReport): SandboxAbility[] {
   const all = Object.entries(FOUND) as [SandboxAbility, (report: ChildReport) => boolean][]
   return all.filter(([, isFound]) => isFound(report)).map(([ability]) => ability)
 }
