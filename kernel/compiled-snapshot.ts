@@ -147,6 +147,7 @@ function stepMaker(plugins: ReadonlyMap<string, PluginCode>, lease: HostLease) {
       condition: toStepCondition(instance.condition),
       scope: additional ? 'global_plugins' : scopeName(instance),
       additional,
+      meter: lease.meterOf(spec),
     }
   }
 }

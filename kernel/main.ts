@@ -20,12 +20,15 @@ const parts: Parts = {
   describePlugin: async (text) => (await import('../sandbox/describe.ts')).describePlugin(text),
   describeRemote: async (origin) =>
     (await import('../sandbox/remote/describe-remote.ts')).describeRemote(origin),
-  hostFactories: async (tiers, { nodeId, log, counters, trustedIps, onPoisoned }) => {
+  hostFactories: async (
+    tiers,
+    { nodeId, log, counters, trustedIps, sandbox: settings, onPoisoned },
+  ) => {
     if (!['isolate', 'process', 'remote'].some((tier) => tiers.has(tier as Tier))) return {}
     const sandbox = await import('../sandbox/create-hosts.ts')
     const { createPluginLog } = await import('./telemetry/plugin-log.ts')
     const node = { id: nodeId, hostname: hostname() }
-    const options = { log: createPluginLog(log), counters, node, trustedIps }
+    const options = { log: createPluginLog(log), counters, node, trustedIps, settings }
     const process = sandbox.createProcessHostFactory(options)
     const remote = sandbox.createRemoteHostFactory(options)
     if (!tiers.has('isolate')) return { process, remote }

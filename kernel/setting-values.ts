@@ -75,6 +75,16 @@ export const listenAddress: ValueForm<Address> = (text) => {
   return { hostname: match[1] ?? match[2]!, port }
 }
 
+/** An address to listen on, or `off`. */
+export const optionalAddress: ValueForm<Address | 'off'> = (text, folder) => {
+  if (text === 'off') return text
+  try {
+    return listenAddress(text, folder)
+  } catch (error) {
+    throw new ValueError(`${(error as Error).message}, or "off"`)
+  }
+}
+
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
 const DURATION_MS_MAX = 3_600_000
 
@@ -162,6 +172,14 @@ function remotePlugin(text: string, folder: string, tier: Tier | undefined): Plu
     throw new ValueError('expected unix:PATH or unix:PATH=remote: what listens there is remote')
   }
   return { path: `unix:${filePath(path, folder)}`, tier: 'remote' }
+}
+
+/** The name of a sandbox: of a tenant's, or of a plugin's that no tenant owns. */
+export const hostName: ValueForm<string> = (text) => {
+  if (!/^(?:tenant|plugin):./s.test(text)) {
+    throw new ValueError('expected tenant:NAME or plugin:NAME, like tenant:acme')
+  }
+  return text
 }
 
 function toChoice(values: readonly string[]): string {

@@ -13,6 +13,7 @@ export interface SandboxLimits {
   readonly isolateBytesMax: number
   readonly childRssBytesMax: number
   readonly childDataBytesMax: number
+  readonly jitDataBytesMax: number
   readonly childFilesMax: number
   readonly bundleBytesMax: number
   readonly resultBytesMax: number
@@ -31,6 +32,8 @@ export interface SandboxLimits {
   readonly queuedCallsMax: number
   readonly strikesMax: number
   readonly strikeWindowMs: number
+  readonly tenantCpuMs: number
+  readonly tenantCpuFillMs: number
   readonly quarantineMs: number
   readonly quarantineMsMax: number
   readonly stderrBytesMax: number
@@ -61,6 +64,9 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   childRssBytesMax: 256 * MB,
   // RLIMIT_DATA: 48 MB of a bare child without JIT, and 192 MB for isolates and frames.
   childDataBytesMax: 300 * MB,
+  // With a JIT each isolate reserves 514 MB of addresses for code (measured): room for seven. What is
+  // really used is held by the limit of resident memory.
+  jitDataBytesMax: 4_096 * MB,
   // The standard descriptors, the channel, and what Node opens for itself.
   childFilesMax: 64,
   // Hundreds of times a normal plugin; what is larger carries a framework.
@@ -95,6 +101,10 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   // A bug that happens once is no reason to stop a plugin; three in a minute are no accident.
   strikesMax: 3,
   strikeWindowMs: 60_000,
+  // The CPU that a tenant may burn at once: a burst of traffic, or a start with a large table.
+  tenantCpuMs: 2_000,
+  // How long that takes to fill again: so a tenant has 20 % of a core of a node for good.
+  tenantCpuFillMs: 10_000,
   quarantineMs: 60_000,
   quarantineMsMax: 600_000,
   // Node's own last words fit; more is not kept.

@@ -2,7 +2,7 @@ import type { Plugin, PluginManifest, PluginPermissions } from '@sallyport/sdk'
 import type { Logger } from 'pino'
 import type { Counters } from '../counters.ts'
 import type { Gateway, GatewayOptions } from '../gateway.ts'
-import type { HostFactory, Tier } from '../plugin-host.ts'
+import type { HostFactory, SandboxSettings, Tier } from '../plugin-host.ts'
 
 /**
  * What the processes need from outside the kernel, and what they load only when it is needed. Only
@@ -23,13 +23,14 @@ export interface Parts {
   createGateway(options: Omit<GatewayOptions, 'dataPath'>): Promise<RunningGateway>
 }
 
-export type RunningGateway = Pick<Gateway, 'load' | 'listen' | 'drain' | 'close'>
+export type RunningGateway = Pick<Gateway, 'load' | 'listen' | 'drain' | 'close' | 'status'>
 
 /** What plugin hosts share with their worker. */
 export interface HostContext {
   readonly nodeId: string
   readonly log: Logger
   readonly counters: Counters
+  readonly sandbox: SandboxSettings
   /** As the gateway was told them. */
   readonly trustedIps: readonly string[]
   /**

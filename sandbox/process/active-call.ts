@@ -21,6 +21,8 @@ export class ActiveCall {
   readonly call: HostCall
   readonly deadlineMs: number
   readonly promise: Promise<void>
+  /** It had to wait for the CPU budget of its tenant. */
+  isThrottled = false
   readonly #limits: SandboxLimits
   readonly #onOver: ActiveCallOptions['onOver']
   #resolve!: () => void

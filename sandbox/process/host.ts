@@ -15,6 +15,8 @@ import { logLines, type SandboxHostOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { parsePayload } from '../payload.ts'
 import { ActiveCall } from './active-call.ts'
+import type { ChildWatch } from './child-watch.ts'
+import type { Gate } from './layer-gate.ts'
 import { checkBounds } from './message-bounds.ts'
 import type { SparePool } from './spare-pool.ts'
 import { Supervisor, type SupervisorEvents } from './supervisor.ts'
@@ -35,13 +37,16 @@ export type HostSupervisor = Pick<
   | 'process'
   | 'kills'
   | 'starts'
-  | 'rssBytes'
+  | 'condition'
   | 'refusal'
   | 'configure'
   | 'recycle'
   | 'wake'
   | 'close'
->
+> & {
+  /** What it sees of the other end; a remote program burns and keeps what is its own. */
+  readonly watch: Pick<ChildWatch, 'mayBegin' | 'isScarce' | 'cpuMs' | 'rssBytes'>
+}
 
 export interface WireHostOptions extends SandboxHostOptions {
   readonly tier: Tier
@@ -65,6 +70,9 @@ export class WireHost implements PluginHost {
   #callCount = 0
   #errorCount = 0
   #timeoutCount = 0
+  /** Calls that wait for the tenant's CPU budget, in their order. */
+  readonly #held = new Set<ActiveCall>()
+  #throttledCount = 0
 
   constructor(options: WireHostOptions) {
     this.tier = options.tier
@@ -75,7 +83,7 @@ export class WireHost implements PluginHost {
       ready: () => this.#submitAll(),
       down: (reason, isReplayed) => this.#onDown(reason, isReplayed),
       closed: (reason) => this.#failAll('unavailable', reason),
-      tick: () => this.#expire(),
+      tick: () => this.#onTick(),
       hasCalls: () => this.#calls.size > 0,
     })
   }
@@ -103,12 +111,12 @@ export class WireHost implements PluginHost {
     })
     this.#calls.add(active)
     this.#supervisor.wake()
-    if (this.#supervisor.state === 'ready') this.#submit(active)
+    if (this.#supervisor.state === 'ready') this.#submitNext(active)
     return active.promise
   }
 
   stats(): HostStats {
-    const { kills, starts } = this.#supervisor
+    const { kills, starts, condition, watch } = this.#supervisor
     return {
       calls: this.#callCount,
       errors: this.#errorCount,
@@ -116,7 +124,10 @@ export class WireHost implements PluginHost {
       kills,
       starts,
       queued: this.#calls.size,
-      rssBytes: this.#supervisor.rssBytes(),
+      rssBytes: watch.rssBytes,
+      cpuMs: watch.cpuMs,
+      throttled: this.#throttledCount,
+      sandbox: condition,
     }
   }
 
@@ -131,10 +142,44 @@ export class WireHost implements PluginHost {
   }
 
   #submitAll(): void {
+    this.#held.clear()
     void inTurns([...this.#calls], (active) => {
       const isWaiting = active.piece === null && this.#calls.has(active)
-      if (isWaiting && this.#supervisor.state === 'ready') this.#submit(active)
+      if (isWaiting && this.#supervisor.state === 'ready') this.#submitNext(active)
     })
+  }
+
+  /** Calls that came before and wait for the budget are first. */
+  #submitNext(active: ActiveCall): void {
+    if (this.#held.size === 0 && this.#supervisor.watch.mayBegin()) {
+      this.#submit(active)
+      return
+    }
+    this.#held.add(active)
+    if (this.#supervisor.watch.isScarce) this.#throttle(active)
+  }
+
+  /** There may be some budget again, or one call less before the child. */
+  #release(): void {
+    if (this.#held.size === 0 || this.#supervisor.state !== 'ready') return
+    const { watch } = this.#supervisor
+    for (const active of this.#held) {
+      if (!watch.mayBegin()) break
+      this.#held.delete(active)
+      this.#submit(active)
+    }
+    if (watch.isScarce) for (const active of this.#held) this.#throttle(active)
+  }
+
+  #throttle(active: ActiveCall): void {
+    if (active.isThrottled) return
+    active.isThrottled = true
+    this.#throttledCount++
+  }
+
+  #onTick(): void {
+    this.#expire()
+    this.#release()
   }
 
   #submit(active: ActiveCall): void {
@@ -213,8 +258,17 @@ export class WireHost implements PluginHost {
     for (const active of this.#calls) {
       if (nowMs < active.deadlineMs) continue
       const { phase, timeoutMs } = active.call
+      if (active.isThrottled && active.piece === null) {
+        active.fail('throttled', `${this.name}: ${phase}: ${this.#toBudgetText()}`)
+        continue
+      }
       active.fail('timeout', `${this.name}: ${phase}: no result within ${timeoutMs} ms`)
     }
+  }
+
+  #toBudgetText(): string {
+    const { tenantCpuMs, tenantCpuFillMs } = this.#limits
+    return `the tenant has used up its CPU budget of ${tenantCpuMs} ms in ${tenantCpuFillMs} ms`
   }
 
   #failAll(kind: HostFailureKind, reason: string): void {
@@ -223,6 +277,9 @@ export class WireHost implements PluginHost {
 
   #onOver(active: ActiveCall, failure: HostFailureKind | null): void {
     this.#calls.delete(active)
+    this.#held.delete(active)
+    // In a turn of its own: many may end at once.
+    if (this.#held.size > 0) setImmediate(() => this.#release())
     if (failure === null) return
     if (failure === 'timeout') this.#timeoutCount++
     else this.#errorCount++
@@ -231,8 +288,11 @@ export class WireHost implements PluginHost {
 
 export interface ProcessHostOptions extends SandboxHostOptions {
   readonly name: string
+  /** Null for a plugin that no tenant owns. */
+  readonly tenant: string | null
   readonly plugins: readonly PluginCode[]
   readonly pool: SparePool
+  readonly gate: Gate
   readonly sandboxLimits: SandboxLimits
 }
 

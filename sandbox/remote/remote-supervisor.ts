@@ -30,6 +30,8 @@ export interface RemoteSupervisorOptions extends SandboxHostOptions {
 }
 
 const CLOSE_MS = 200
+/** Its CPU and its memory are somebody else's: they cannot be seen, and no budget is kept of them. */
+const UNSEEN = { mayBegin: () => true, isScarce: false, cpuMs: 0, rssBytes: 0 }
 
 /**
  * Keeps a connection to one remote program. It cannot start or end the program: it hangs up when the
@@ -54,6 +56,8 @@ export class RemoteSupervisor implements HostSupervisor {
   #timer: NodeJS.Timeout | null = null
   kills = 0
   starts = 0
+  readonly watch = UNSEEN
+  readonly condition = null
 
   constructor(options: RemoteSupervisorOptions) {
     const { code, name, counters, sandboxLimits, nowMs = () => performance.now() } = options
@@ -70,11 +74,6 @@ export class RemoteSupervisor implements HostSupervisor {
 
   get process(): SandboxProcess | null {
     return this.#loaded?.process ?? null
-  }
-
-  /** It is somebody else's memory. */
-  rssBytes(): number {
-    return 0
   }
 
   refusal(): string | null {

@@ -104,6 +104,7 @@ export class GatewayUnderAttack {
       [
         ...['--conditions=source', '--no-node-snapshot', join(ROOT, 'kernel/main.ts'), 'start'],
         ...['--config', 'kong.yml', '--proxy-listen', '127.0.0.1:0', '--access-log', 'off'],
+        ...['--status-listen', 'off'],
         ...['--plugin-grants', JSON.stringify(Object.fromEntries(grants))],
         ...flags,
       ],

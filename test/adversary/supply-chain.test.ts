@@ -1,3 +1,4 @@
+import type { PluginPermissions } from '@sallyport/sdk'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -78,9 +79,11 @@ async function check(files: Files, config?: object, linkTo?: string) {
 }
 
 /** A gateway with the package, and what its plugin answers. */
-async function askPackage(files: Files) {
+async function askPackage(files: Files, granted: PluginPermissions = {}) {
   const folder = write(makeScratch(), files)
-  const gateway = await GatewayUnderAttack.start({ plugins: [{ name: 'packed', file: folder }] })
+  const gateway = await GatewayUnderAttack.start({
+    plugins: [{ name: 'packed', file: folder, granted }],
+  })
   onTestFinished(async () => expect(await gateway.stop()).toEqual([]))
   await gateway.place([{ name: 'attack', tenant: 'tenant', plugins: [{ name: 'packed' }] }])
   return gateway.ask('attack')
@@ -145,13 +148,34 @@ const CHECKS: Readonly<Record<string, () => Promise<void>>> = {
   },
   'SC-09': async () => {
     const files = filesOf('SC-09', makeScratch())
+    const unknown = { permissions: { env: true, http: ['*'] } }
+    expect(await check(complete(files, PLUGIN, unknown))).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('unknown permission "env"'),
+    })
     const index = PLUGIN.replace(
       '{}',
-      `{ pdk.response.exit(200, typeof process + typeof require) }`,
+      `{
+        return Promise.allSettled([
+          pdk.http.fetch('http://example.com/'),
+          pdk.vault.get('{vault://env/PATH}'),
+          pdk.store.set('key', 1),
+          pdk.cache.set('key', 1),
+        ]).then((all) => pdk.response.exit(200,
+          [typeof process, typeof require, ...all.map(({ reason }) => reason?.code ?? 'done')].join()))
+      }`,
     )
-    const wishes = { tier: 'inline', permissions: { env: true, http: ['*'] } }
-    const { status, body } = await askPackage(complete(files, index, wishes))
-    expect([status, body]).toEqual([200, 'undefinedundefined'])
+    const wishes = {
+      tier: 'inline',
+      permissions: { http: ['*:*'], vault: ['{vault://'], store: true },
+    }
+    // Of what was asked for and what was granted: what is both.
+    const granted = { store: true, cache: true }
+    const { status, body } = await askPackage(complete(files, index, wishes), granted)
+    expect([status, body]).toEqual([
+      200,
+      'undefined,undefined,NOT_GRANTED,NOT_GRANTED,done,NOT_GRANTED',
+    ])
   },
   'SC-11': async () => {
     const files = filesOf('SC-11', makeScratch())

@@ -68,13 +68,16 @@ async function startWith(answer: (frame: Frame, reply: Reply) => void) {
   let launched = 0
   const good = ([type, id]: Frame, reply: Reply) =>
     type === CALL ? reply([[RESULT, id, '{"changes":[]}']]) : reply([[ACK, id]])
-  const pool = new SparePool(limits, () =>
-    Promise.resolve(() => launchFake(launched++ === 0 ? answer : good)),
-  )
+  const pool = new SparePool(limits, {
+    prepare: () => Promise.resolve(() => launchFake(launched++ === 0 ? answer : good)),
+  })
   const { options, lines } = makeHostOptions()
   const host = new ProcessHost({
     ...options,
     name: 'tenant:x',
+    tenant: null,
+    // A fake has no layers.
+    gate: { check: () => Promise.resolve({ layers: {}, possible: [] }) },
     plugins: [makePlugin('p', '')],
     pool,
     sandboxLimits: limits,

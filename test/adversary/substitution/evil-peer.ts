@@ -1,7 +1,8 @@
 /**
  * A sandbox host that somebody has taken over: it keeps the protocol until a call comes, and then does
  * what its attack says. Calls with `X-Calm` are answered properly. It runs behind the same layers as
- * the real one, and has given up the same rights.
+ * the real one and has given up the same rights, but has no filter of system calls, with which a socket of
+ * Node's cannot live: it can do more than a real one.
  */
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,6 +15,8 @@ import {
   PROTOCOL_VERSION,
   toEnvelope,
 } from '@sallyport/sdk/protocol'
+
+import type { ChildOptions } from '../../../sandbox/process/launch.ts'
 
 /** What an attack is given beside the socket. */
 interface Tools {
@@ -33,9 +36,9 @@ interface Tools {
 type Evil = (sock: Socket, tools: Tools, require: NodeJS.Require) => Promise<void>
 
 const { evil } = globalThis as unknown as { evil: Evil }
-const drops = process.argv[3] ?? ''
+const { drops } = JSON.parse(process.argv[3] ?? '') as ChildOptions
 const sock = new Socket({ fd: 3, readable: true, writable: true })
-for (const scope of drops.split(',')) {
+for (const scope of drops) {
   const { permission } = process as { permission?: { drop?: (scope: string) => void } }
   try {
     permission?.drop?.(scope)

@@ -4,6 +4,7 @@ import { bundle } from '../../../sandbox/guest-library.ts'
 import type { SandboxHostOptions } from '../../../sandbox/host-options.ts'
 import { type SandboxLimits, withLimits } from '../../../sandbox/limits.ts'
 import { ProcessHost } from '../../../sandbox/process/host.ts'
+import type { Gate } from '../../../sandbox/process/layer-gate.ts'
 import { prepareLaunch } from '../../../sandbox/process/launch.ts'
 import { SparePool } from '../../../sandbox/process/spare-pool.ts'
 import { leakyProgram } from './leaky-program.ts'
@@ -24,11 +25,15 @@ export function createProcessHostFactory(options: SandboxHostOptions): HostFacto
       if (attack === undefined) return factory.createHost(wanted)
       const sandboxLimits = withLimits(limitsOf(options.limits))
       const program = programOf(attack)
-      const pool = new SparePool(sandboxLimits, async () => prepareLaunch(undefined, await program))
-      return new ProcessHost({ ...options, ...wanted, pool, sandboxLimits })
+      const prepare = async () => prepareLaunch({ program: (await program) ?? undefined })
+      const pool = new SparePool(sandboxLimits, { prepare })
+      return new ProcessHost({ ...options, ...wanted, pool, gate: OPEN_GATE, sandboxLimits })
     },
   }
 }
+
+/** A child is taken over after it was looked at. */
+const OPEN_GATE: Gate = { check: () => Promise.resolve({ layers: {}, possible: [] }) }
 
 export const { createIsolateHostFactory, createRemoteHostFactory } = real
 
