@@ -4,6 +4,7 @@
  */
 export interface SandboxLimits {
   readonly handlerCpuMs: number
+  readonly guestTurnMs: number
   readonly isolateHandlerMs: number
   readonly killCpuMs: number
   readonly silenceMs: number
@@ -43,12 +44,17 @@ const KB = 1024
 const MB = 1024 * KB
 
 export const SANDBOX_LIMITS: SandboxLimits = {
-  // A filter needs microseconds; 50 ms is a thousand times that and still no delay people notice.
+  // What a handler may count on. A filter needs microseconds; 50 ms is a thousand times that and still
+  // no delay people notice.
   handlerCpuMs: 50,
+  // Wall clock, as isolated-vm has no other: with 50 ms honest handlers failed on a busy machine, where
+  // most of it is spent waiting. Who burns CPU is killed long before, by the rule below; this ends who
+  // was given too little of it to be told apart.
+  guestTurnMs: 400,
   // In the worker every other request waits meanwhile. Wall clock, as isolated-vm has no other: with
   // 10 ms a collection of garbage on a busy core stopped honest plugins within seconds (measured).
   isolateHandlerMs: 20,
-  // Twice the guest's own deadline: whoever got here is in native code that no interrupt reaches.
+  // Twice what a handler may count on: CPU is counted in steps of 10 ms, and looked at every 25.
   killCpuMs: 100,
   // Longer than any pause of a machine that can be said to serve.
   silenceMs: 1_000,

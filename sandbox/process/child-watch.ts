@@ -47,12 +47,12 @@ export class ChildWatch {
     return this.#clock.tick(process, usage, performance.now())
   }
 
-  /** Whether a piece that ran into its deadline did so without having had the CPU for it. */
+  /** Whether a piece that ran into its deadline did so without the CPU that it may count on. */
   wasStarved(piece: Piece): boolean {
     const usage = this.#usage()
     this.#charge(usage, false)
     const burntMs = this.#clock.burntMs(piece, usage)
-    return burntMs !== null && burntMs < this.#limits.handlerCpuMs / 4
+    return burntMs !== null && burntMs < this.#limits.handlerCpuMs
   }
 
   /** Whether the child may be given one more call: the tenant's budget decides. */

@@ -52,7 +52,7 @@ export class LoadedSandbox {
     guestOptions: object,
   ): Promise<Loaded> {
     const isFirst = this.#loaded.size === 0
-    const { isolateBytesMax, loadMs, handlerCpuMs, depthMax } = this.#limits
+    const { isolateBytesMax, loadMs, guestTurnMs, depthMax } = this.#limits
     const result = await this.#do({
       name: 'load',
       plugin: plugin.name,
@@ -63,7 +63,7 @@ export class LoadedSandbox {
         guest: guestOptions,
         isolateBytesMax,
         loadMs,
-        turnMs: handlerCpuMs,
+        turnMs: guestTurnMs,
       }),
     })
     this.#loaded.add(plugin.name)

@@ -187,6 +187,39 @@ describe('an attack in the process tier', () => {
     }
   })
 
+  test('a loop is ended by the CPU that it has burnt, and is a strike', async () => {
+    const limits = { guestTurnMs: 60_000, silenceMs: 60_000 }
+    const { host, strikes } = start('tenant:bad', { limits }, 'access() { for (;;); }')
+    await host.configure([INSTANCE])
+    await expect(host.call(makeCall({ key: 'key' }))).rejects.toMatchObject({
+      kind: 'killed',
+      message: expect.stringMatching(/a call burnt [1-9]\d\d ms of CPU/),
+    })
+    await expect.poll(() => strikes.get('strikes:tenant:bad')).toBe(1)
+  })
+
+  test('who is ended by the clock without its CPU has no strike', async () => {
+    // As on a machine that gives a handler less CPU in all that time than it may count on.
+    const limits = {
+      guestTurnMs: 300,
+      handlerCpuMs: 60_000,
+      killCpuMs: 60_000,
+      silenceMs: 60_000,
+      tenantCpuMs: 1e9,
+    }
+    const body = `access(pdk) { if (pdk.request.getId() === 'slow') for (;;); }`
+    const { host, strikes } = start('tenant:slow', { limits }, body)
+    await host.configure([INSTANCE])
+    const slow = makeCall({ key: 'key', view: { request: { id: 'slow' } } })
+    await expect(host.call(slow)).rejects.toMatchObject({
+      kind: 'timeout',
+      message: expect.stringContaining('ran for more than 300 ms'),
+    })
+    await host.call(makeCall({ key: 'key' }))
+    expect(host.stats()).toMatchObject({ timeouts: 1, kills: 1, starts: 2 })
+    expect(strikes.size).toBe(0)
+  })
+
   test('no child outlives a gateway that is killed', async () => {
     const gateway = spawn(
       process.execPath,

@@ -15,7 +15,7 @@ import { makeHostOptions } from '../support/host-call.ts'
 
 /** Deadlines of a machine that has other things to do: what is tested here is not how long it takes. */
 export const PATIENT = {
-  handlerCpuMs: 2_000,
+  guestTurnMs: 2_000,
   isolateHandlerMs: 2_000,
   killCpuMs: 4_000,
   silenceMs: 8_000,

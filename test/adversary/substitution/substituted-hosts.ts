@@ -15,7 +15,7 @@ const substitute = readSubstitute()
 /** As the real one, but for hosts of attackers. */
 export function createProcessHostFactory(options: SandboxHostOptions): HostFactory {
   if (substitute.kind === 'patient') {
-    const limits = { ...options.limits, handlerCpuMs: PATIENT_MS }
+    const limits = { ...options.limits, guestTurnMs: PATIENT_MS }
     return real.createProcessHostFactory({ ...options, limits })
   }
   const factory = real.createProcessHostFactory(options)
@@ -61,7 +61,7 @@ function limitsOf(limits: Partial<SandboxLimits> | undefined): Partial<SandboxLi
   if (leak !== 'no-limits') return limits
   return {
     ...limits,
-    ...{ handlerCpuMs: NEVER_MS, killCpuMs: NEVER_MS, silenceMs: NEVER_MS },
+    ...{ guestTurnMs: NEVER_MS, killCpuMs: NEVER_MS, silenceMs: NEVER_MS },
     ...{ isolateBytesMax: MUCH, childRssBytesMax: MUCH, childDataBytesMax: MUCH },
   }
 }
