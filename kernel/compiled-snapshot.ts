@@ -77,8 +77,8 @@ export type ToConfig = (instance: PluginInstance) => unknown
  */
 export async function compileSnapshot(
   snapshot: Snapshot,
-  plugins: ReadonlyMap<string, PluginCode>,
-  hosts: PluginHosts,
+  plugins: ReadonlyMap<string, Pick<PluginCode, 'manifest'>>,
+  hosts: Pick<PluginHosts, 'lease'>,
   toConfig: ToConfig = ({ config }) => config,
 ): Promise<CompiledSnapshot> {
   const { entities } = snapshot
@@ -128,7 +128,7 @@ function toSpec(instance: PluginInstance, toConfig: ToConfig): LeasedInstance {
   return { key, id, pluginName: name, config: toConfig(instance), tenant }
 }
 
-function stepMaker(plugins: ReadonlyMap<string, PluginCode>, lease: HostLease) {
+function stepMaker(plugins: ReadonlyMap<string, Pick<PluginCode, 'manifest'>>, lease: HostLease) {
   return (instance: PluginInstance, spec: LeasedInstance, additional: boolean): Step => {
     const { manifest } = plugins.get(instance.name)!
     return {

@@ -92,7 +92,9 @@ function readFlags(command: ConfiguredCommand, args: readonly string[]) {
   for (const key of keys) names.set(toFlag(key).slice(2), key)
   const { tokens } = parseArgs({
     args: [...args],
-    options: Object.fromEntries([...names.keys()].map((name) => [name, { type: 'string' }])),
+    options: Object.fromEntries(
+      [...names].map(([name, key]) => [name, { type: isToggle(key) ? 'boolean' : 'string' }]),
+    ),
     // Not strict: our own errors quote the value and tell what is near.
     strict: false,
     allowPositionals: true,
@@ -108,6 +110,10 @@ function readFlags(command: ConfiguredCommand, args: readonly string[]) {
       const near = didYouMean(token.name, names.keys()).replace('"', '"--')
       throw new SettingError(`${command}: unknown flag ${quote(token.rawName)}${near}`)
     }
+    if (isToggle(key) && token.value === undefined) {
+      flags.set(key, ['on'])
+      continue
+    }
     // A flag that follows at once is not meant as the value.
     if (token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))) {
       const value = key === 'settings' ? 'FILE' : SETTINGS[key as SettingKey].value
@@ -116,6 +122,10 @@ function readFlags(command: ConfiguredCommand, args: readonly string[]) {
     flags.set(key, [...(flags.get(key) ?? []), token.value])
   }
   return { flags, positionals }
+}
+
+function isToggle(key: string): boolean {
+  return key !== 'settings' && (SETTINGS[key as SettingKey] as SettingRow).toggle === true
 }
 
 function fromFlags(flags: Map<string, string[]>, key: string, folder: string): Found | null {

@@ -18,7 +18,7 @@ import { HEADER_NAMINGS } from './header-names.ts'
 import { LOG_LEVELS } from './telemetry/log.ts'
 
 /** The commands that have settings. */
-export type ConfiguredCommand = 'start' | 'check'
+export type ConfiguredCommand = 'start' | 'check' | 'explain'
 
 export interface SettingRow<T = unknown> {
   /** Stands for the value in help and errors. */
@@ -34,6 +34,8 @@ export interface SettingRow<T = unknown> {
   readonly repeatable?: true
   /** Keys and values in the settings file, JSON elsewhere. */
   readonly structured?: true
+  /** As a flag it may stand alone, which means `on`. */
+  readonly toggle?: true
   /** Without it the command says so and ends. */
   readonly required?: true
 }
@@ -50,7 +52,7 @@ export const SETTINGS = {
     default: null,
     reason: 'there is no gateway without a configuration',
     help: 'the declarative file with services, routes and plugins; read again when it changes',
-    commands: ['start'],
+    commands: ['start', 'explain'],
     required: true,
   }),
   workers: row({
@@ -75,7 +77,7 @@ export const SETTINGS = {
     default: null,
     reason: 'the bundled plugins are always there; others run in the process tier',
     help: 'loads a plugin (a file, or a folder with a package.json) into a tier; may be repeated',
-    commands: ['start', 'check'],
+    commands: ['start', 'check', 'explain'],
     repeatable: true,
   }),
   pluginGrants: row({
@@ -102,6 +104,15 @@ export const SETTINGS = {
     reason: "Kong's",
     help: 'comes before the names of the variables that hold secrets: {vault://env/api-key} is API_KEY',
     commands: ['start'],
+  }),
+  why: row({
+    value: 'on|off',
+    form: oneOf(['on', 'off']),
+    default: 'off',
+    reason: 'it asks every route again',
+    help: 'also tells why the nearest other routes were not taken; --why alone is on',
+    commands: ['explain'],
+    toggle: true,
   }),
   accessLog: row({
     value: 'off|stdout|PATH',

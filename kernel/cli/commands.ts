@@ -21,9 +21,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     served: 'check',
   },
   explain: {
-    usage: 'explain --config FILE',
-    summary: 'tells which route a request matches and what would run',
-    served: null,
+    usage: 'explain --config FILE [flags] < REQUESTS',
+    summary:
+      'tells of each request, a line of JSON on stdin, which route it takes and what would run',
+    served: 'explain',
   },
   doctor: { usage: 'doctor', summary: 'tells what this machine offers', served: null },
   config: {

@@ -47,6 +47,7 @@ export async function runCommand(context: CommandContext & { version: string }):
 /** What a command needs is loaded when it runs. */
 const runners = {
   start: async (context: CommandContext) => (await import('./start.ts')).start(context),
+  explain: async (context: CommandContext) => (await import('./explain.ts')).explain(context),
   check: async (context: CommandContext) => (await import('./check.ts')).check(context),
 }
 

@@ -4,7 +4,10 @@ import { relative } from 'node:path'
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly folder: string
-  readonly out: (text: string) => void
+  /** What comes on standard input. */
+  readonly input: AsyncIterable<Uint8Array>
+  /** Returns a promise when whoever reads it is slow and should be waited for. */
+  readonly out: (text: string) => void | Promise<void>
   readonly error: (text: string) => void
 }
 
@@ -24,7 +27,21 @@ export function createTerminal(process: NodeJS.Process): Terminal {
   return {
     env: process.env,
     folder: process.cwd(),
-    out: (text) => void process.stdout.write(text),
+    input: process.stdin,
+    out: (text) => writeOut(process, text),
     error: (text) => void process.stderr.write(text),
   }
+}
+
+function writeOut(process: NodeJS.Process, text: string): void | Promise<void> {
+  const { stdout } = process
+  // A reader that has seen enough, like `head`, is no failure.
+  if (stdout.listenerCount('error') === 0) {
+    stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(EXIT_OK)
+      throw error
+    })
+  }
+  if (stdout.write(text)) return
+  return new Promise((resolve) => stdout.once('drain', resolve))
 }

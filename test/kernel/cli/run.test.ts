@@ -38,7 +38,12 @@ const parts: Pick<Parts, 'bundledPlugins' | 'readPluginSource' | 'describePlugin
     Promise.resolve(toManifest({ name: origin.split('/').at(-1), version: '1.0.0' })),
 }
 
-async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
+const run = (...args: string[]) => runWith('', ...args)
+
+async function runWith(
+  input: string,
+  ...args: string[]
+): Promise<{ code: number; out: string; error: string }> {
   const written = { out: '', error: '' }
   const code = await runCommand({
     args,
@@ -48,11 +53,18 @@ async function run(...args: string[]): Promise<{ code: number; out: string; erro
     terminal: {
       env: {},
       folder,
-      out: (text) => (written.out += text),
+      input: toStream(input),
+      out: (text) => void (written.out += text),
       error: (text) => (written.error += text),
     },
   })
   return { code, ...written }
+}
+
+async function* toStream(text: string) {
+  // Cut anywhere, as a pipe does.
+  const bytes = Buffer.from(text)
+  for (let at = 0; at < bytes.length; at += 7) yield bytes.subarray(at, at + 7)
 }
 
 describe('the command line', () => {
