@@ -30,7 +30,8 @@ export async function explain(context: CommandContext): Promise<number> {
     return EXIT_FAILED
   }
   for await (const line of readLines(terminal.input)) {
-    await terminal.out(`${JSON.stringify(await answer(explainer, line))}\n`)
+    terminal.out(`${JSON.stringify(await answer(explainer, line))}\n`)
+    if (!(await terminal.drained())) break
   }
   return EXIT_OK
 }

@@ -53,7 +53,7 @@ const runners = {
 
 function known(): string {
   const names = Object.keys(COMMANDS).filter((name) => COMMANDS[name]!.served !== null)
-  return `expected ${names.join(' or ')}`
+  return `expected ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
 }
 
 function refuse(terminal: Terminal, message: string): number {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { relative } from 'node:path'
 
 /** Where a command writes what is meant for people, and where it finds its surroundings. */
@@ -6,8 +7,9 @@ export interface Terminal {
   readonly folder: string
   /** What comes on standard input. */
   readonly input: AsyncIterable<Uint8Array>
-  /** Returns a promise when whoever reads it is slow and should be waited for. */
-  readonly out: (text: string) => void | Promise<void>
+  readonly out: (text: string) => void
+  /** Waits for whoever reads the output, as far as that is worth it; false: nobody does any more. */
+  readonly drained: () => Promise<boolean>
   readonly error: (text: string) => void
 }
 
@@ -24,24 +26,25 @@ export function toShown(path: string, folder: string): string {
 }
 
 export function createTerminal(process: NodeJS.Process): Terminal {
+  const { stdout } = process
+  const gone = Promise.withResolvers<void>()
+  let isRead = true
+  // A reader that has seen enough, like `head`, is no failure.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    isRead = false
+    gone.resolve()
+  })
   return {
     env: process.env,
     folder: process.cwd(),
     input: process.stdin,
-    out: (text) => writeOut(process, text),
+    out: (text) => void stdout.write(text),
+    drained: async () => {
+      if (stdout.writableNeedDrain && isRead)
+        await Promise.race([once(stdout, 'drain'), gone.promise])
+      return isRead
+    },
     error: (text) => void process.stderr.write(text),
   }
-}
-
-function writeOut(process: NodeJS.Process, text: string): void | Promise<void> {
-  const { stdout } = process
-  // A reader that has seen enough, like `head`, is no failure.
-  if (stdout.listenerCount('error') === 0) {
-    stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(EXIT_OK)
-      throw error
-    })
-  }
-  if (stdout.write(text)) return
-  return new Promise((resolve) => stdout.once('drain', resolve))
 }

@@ -175,7 +175,8 @@ function spelledMatches(matches: RouteMatches): Record<string, unknown> {
   const spelled = {
     host: matches.host,
     uri: matches.uri,
-    uri_captures: uriCaptures === null ? null : { ...uriCaptures.positional, ...uriCaptures.named },
+    uri_captures:
+      uriCaptures === null ? null : Object.assign({}, uriCaptures.positional, uriCaptures.named),
     method: matches.method,
     headers: matches.headers,
     sni: matches.sni,

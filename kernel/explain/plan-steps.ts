@@ -8,7 +8,7 @@ import { isStream, isTls } from './read-question.ts'
 /** Which steps run for one request, by phase, in their order. */
 export type StepPlan = Readonly<Record<Phase, readonly Step[]>>
 
-/** How far a request comes: see DESIGN's "when the way is shorter". */
+/** How far a request comes. */
 export type Way =
   /** No route, or refused by the route's protocols: only global instances. */
   | 'unrouted'

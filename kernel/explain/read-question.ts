@@ -156,7 +156,7 @@ function parseLine(json: string): Line {
     }
     line[name] = field
   }
-  return line as Line
+  return line
 }
 
 function hostHeader(headers: readonly string[]): string | null {

@@ -55,6 +55,7 @@ async function runWith(
       folder,
       input: toStream(input),
       out: (text) => void (written.out += text),
+      drained: () => Promise.resolve(true),
       error: (text) => (written.error += text),
     },
   })
@@ -97,7 +98,7 @@ describe('the command line', () => {
       expect(await run(name)).toEqual({
         code: 2,
         out: '',
-        error: `sallyport: "${name}" is not served yet; expected start or check\n`,
+        error: `sallyport: "${name}" is not served yet; expected start, check or explain\n`,
       })
     },
   )
@@ -105,7 +106,7 @@ describe('the command line', () => {
   test('refuses what it does not know', async () => {
     expect(await run('constructor')).toMatchObject({
       code: 2,
-      error: 'sallyport: unknown command "constructor"; expected start or check\n',
+      error: 'sallyport: unknown command "constructor"; expected start, check or explain\n',
     })
   })
 

@@ -10,6 +10,7 @@ const read = <T>(name: string) =>
 
 interface RouterCase {
   readonly name: string
+  readonly subsystem?: string
   readonly routes: readonly (Json & { id: string; service: Json | null })[]
   readonly requests: readonly (Json & { api: string; expect: Expected })[]
 }
@@ -58,10 +59,12 @@ const isEmptyTable = (value: unknown) =>
   typeof value === 'object' && value !== null && Object.keys(value).length === 0
 
 /** Ids become names; a service without a host gets one. */
-function toFile({ routes }: RouterCase): object {
+function toFile({ routes, subsystem }: RouterCase): object {
   const services: object[] = []
   const listed = routes.map(({ id, service, ...fields }) => {
     const route: Record<string, unknown> = { name: id, strip_path: false }
+    // The router takes a route without protocols for any; an entity always has some.
+    if (subsystem === 'stream') route['protocols'] = ['tcp', 'tls']
     for (const [key, value] of Object.entries(fields)) if (!isEmptyTable(value)) route[key] = value
     if (service === null) return route
     services.push({ host: 'upstream.test', ...service, name: `service-of-${id}` })
@@ -70,9 +73,14 @@ function toFile({ routes }: RouterCase): object {
   return { _format_version: '3.0', services, routes: listed }
 }
 
-function toQuestion({ api, expect: _, ...request }: RouterCase['requests'][number]): object {
+function toQuestion(request: RouterCase['requests'][number]): object {
   const isStream = request['scheme'] === 'tcp'
-  return { ...(isStream ? {} : { method: 'GET', path: '/' }), ...request, raw: api === 'exec' }
+  const asked = Object.entries(request).filter(([key]) => key !== 'api' && key !== 'expect')
+  return {
+    ...(isStream ? {} : { method: 'GET', path: '/' }),
+    ...Object.fromEntries(asked),
+    raw: request.api === 'exec',
+  }
 }
 
 interface UriCase {
@@ -177,8 +185,9 @@ function toPrecedenceFile({ context, instances }: PrecedenceCase): object {
     _format_version: '3.0',
     services: idsOf('service').map((name) => ({ name, host: 'h' })),
     // The route of the context has its service.
-    routes: idsOf('route').map((name) => ({
-      name,
+    // `access` runs for a request with a route: where the case has none, it is one without plugins.
+    routes: [...idsOf('route'), ''].map((name) => ({
+      name: name || 'no-plugins',
       paths: [`/${name}`],
       ...(name === context.route && context.service !== undefined
         ? { service: context.service }

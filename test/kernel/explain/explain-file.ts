@@ -45,6 +45,7 @@ export async function explainFile(options: {
       folder,
       input: toStream(options.questions),
       out: (text) => void (written.out += text),
+      drained: () => Promise.resolve(true),
       error: (text) => void (written.error += text),
     },
   }).finally(() => rmSync(folder, { recursive: true }))
