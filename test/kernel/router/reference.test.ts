@@ -12,19 +12,25 @@ import { referenceMatch } from '../../support/reference-router.ts'
 
 // A failure prints seed and path; give them here to see it again.
 const repeat: { seed?: number; path?: string } = {}
+/** `ROUTER_RUNS=50000 npm test -- test/kernel/router/reference.test.ts` for a thorough run. */
+const runs = (byDefault: number) => Number(process.env['ROUTER_RUNS'] ?? byDefault)
 
-describe('router beside the plain reference', () => {
+describe('router beside the plain reference', { timeout: 300_000 }, () => {
   it('finds the same route, path and host for http, whether or not it remembers', () => {
-    checkAgainstReference(httpRouteArbitrary, httpRequestArbitrary, 4000)
+    checkAgainstReference(httpRouteArbitrary, httpRequestArbitrary, runs(4000))
   })
 
   it('finds the same route for streams', () => {
-    checkAgainstReference(streamRouteArbitrary, streamRequestArbitrary, 2000)
+    checkAgainstReference(streamRouteArbitrary, streamRequestArbitrary, runs(2000))
   })
 
   it('finds the same route when http and streams share one router', () => {
     const route = fc.oneof(httpRouteArbitrary, streamRouteArbitrary)
-    checkAgainstReference(route, fc.oneof(httpRequestArbitrary, streamRequestArbitrary), 1500)
+    checkAgainstReference(route, fc.oneof(httpRequestArbitrary, streamRequestArbitrary), runs(1500))
+  })
+
+  it('finds the same route among many of one host and path, which are divided once more', () => {
+    checkAgainstReference(alikeRouteArbitrary, httpRequestArbitrary, runs(1500), 60)
   })
 })
 
@@ -34,8 +40,10 @@ function checkAgainstReference(
   route: fc.Arbitrary<Draft>,
   request: fc.Arbitrary<RouterRequest>,
   numRuns: number,
+  routesMax = 12,
 ): void {
-  const drafts = fc.array(route, { maxLength: 12 })
+  const minLength = routesMax > 12 ? 20 : 0
+  const drafts = fc.array(route, { minLength, maxLength: routesMax })
   const requests = fc.array(request, { minLength: 1, maxLength: 12 })
   fc.assert(
     fc.property(drafts, requests, (list, wanted) => {
@@ -127,6 +135,16 @@ const streamRouteArbitrary: fc.Arbitrary<Draft> = fc.record({
   snis: some(snis, 2),
   sources: some(addresses),
   destinations: some(addresses),
+})
+
+/** Enough of these make a group that is divided by method, SNI or header. */
+const alikeRouteArbitrary: fc.Arbitrary<Draft> = fc.record({
+  ...order,
+  protocols: fc.constantFrom(['http', 'https'], ['https']),
+  paths: fc.constantFrom(['/a'], ['/a'], ['/a'], ['/a', '/b']),
+  methods: some([...methods, 'PUT'], 2),
+  headers: headersArbitrary,
+  snis: some([...snis, 'c.test', 'd.test'], 2),
 })
 
 const nothing = { query: '', sni: null, srcIp: null, srcPort: 0, dstIp: null, dstPort: 0 }
