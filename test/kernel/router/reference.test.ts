@@ -30,7 +30,9 @@ describe('router beside the plain reference', { timeout: 300_000 }, () => {
   })
 
   it('finds the same route among many of one host and path, which are divided once more', () => {
-    checkAgainstReference(alikeRouteArbitrary, httpRequestArbitrary, runs(1500), 60)
+    for (const route of alikeRouteArbitraries) {
+      checkAgainstReference(route, httpRequestArbitrary, runs(500), 60)
+    }
   })
 })
 
@@ -137,15 +139,22 @@ const streamRouteArbitrary: fc.Arbitrary<Draft> = fc.record({
   destinations: some(addresses),
 })
 
-/** Enough of these make a group that is divided by method, SNI or header. */
-const alikeRouteArbitrary: fc.Arbitrary<Draft> = fc.record({
-  ...order,
-  protocols: fc.constantFrom(['http', 'https'], ['https']),
-  paths: fc.constantFrom(['/a'], ['/a'], ['/a'], ['/a', '/b']),
-  methods: some([...methods, 'PUT'], 2),
-  headers: headersArbitrary,
-  snis: some([...snis, 'c.test', 'd.test'], 2),
-})
+/** Of one category, so that enough of them make a group that is divided by method, SNI or header. */
+const alike = { ...order, protocols: fc.constantFrom(['http', 'https'], ['https']) }
+const alikeRouteArbitraries: readonly fc.Arbitrary<Draft>[] = [
+  fc.record({ ...alike, paths: fc.constant(['/a']), methods: many([...methods, 'PUT']) }),
+  fc.record({ ...alike, hosts: fc.constant(['a.test']), snis: many([...snis, 'c.test']) }),
+  fc.record({
+    ...alike,
+    paths: fc.constantFrom(['/a'], ['/a', '/b']),
+    headers: fc.record({ 'x-a': many(headerValues), 'X-B': many(['1', 'b', 'c1']) }),
+    methods: many(methods),
+  }),
+]
+
+function many<T>(values: readonly T[]): fc.Arbitrary<T[]> {
+  return fc.array(fc.constantFrom(...values), { minLength: 1, maxLength: 2 })
+}
 
 const nothing = { query: '', sni: null, srcIp: null, srcPort: 0, dstIp: null, dstPort: 0 }
 const httpRequestArbitrary: fc.Arbitrary<RouterRequest> = fc
