@@ -26,13 +26,16 @@ interface Expected {
 describe('the recorded cases of the router, through explain', () => {
   let asked = 0
   for (const one of read<RouterCase>('router.json')) {
-    it(one.name, async (context) => {
+    it(one.name, async () => {
       const { code, lines, error } = await explainFile({
         file: toFile(one),
         questions: one.requests.map((request) => toQuestion(request)),
       })
       // What an entity cannot say is refused, with a reason; the router's own test has it.
-      if (code !== 0) return context.skip(error)
+      if (code !== 0) {
+        expect(error).toMatch(/is not normalised and would never match|headers.host: is what hosts/)
+        return
+      }
       expect(lines).toHaveLength(one.requests.length)
       for (const [i, { expect: expected }] of one.requests.entries()) {
         asked++
@@ -139,17 +142,15 @@ const OUR_PHASES: Readonly<Record<string, string>> = {
 const toPhase = (phase: string) => OUR_PHASES[phase] ?? phase
 
 describe('the recorded cases of plugin precedence, through explain', () => {
-  let asked = 0
   for (const one of read<PrecedenceCase>('plugin-precedence.json')) {
-    it(one.name, async (context) => {
+    it(one.name, async () => {
       const plugins = one.plugins ?? [{ name: 'p', phases: ['access'], priority: 1 }]
-      const { code, lines, error } = await explainFile({
+      const { code, lines } = await explainFile({
         file: toPrecedenceFile(one),
         plugins: plugins.map((plugin) => ({ ...plugin, phases: plugin.phases.map(toPhase) })),
         questions: [toPrecedenceQuestion(one)],
       })
-      if (code !== 0) return context.skip(error)
-      asked++
+      expect(code).toBe(0)
       const [line] = lines
       expect(line!.error).toBeUndefined()
       const names = new Map(line!.plugins.map(({ id, instance_name: name }) => [id, name]))
@@ -163,8 +164,6 @@ describe('the recorded cases of plugin precedence, through explain', () => {
       }
     })
   }
-
-  it('can all be written as entities', () => expect(asked).toBeGreaterThan(85))
 })
 
 /** An instance name has no `+`. */
