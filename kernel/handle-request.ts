@@ -8,6 +8,7 @@ import type { Exchange } from './exchange.ts'
 import { forwardedScheme, hostnameOf } from './forwarded-headers.ts'
 import { refusalByProtocol } from './protocol-rules.ts'
 import { proxy, type ProxyTools } from './proxy.ts'
+import { toRouterRequest } from './router-request.ts'
 import { normalisePath } from './router/uri.ts'
 import { FilterFailure, runPhase } from './run-phase.ts'
 import { sendAnswer } from './send-answer.ts'
@@ -129,20 +130,7 @@ function readTarget(ctx: RequestContext): void {
 /** Sets the route and the chain for it, or the answer when there is no way on. */
 function findRoute(ctx: RequestContext, environment: Environment): void {
   const { exchange, snapshot } = ctx
-  const { connection } = exchange
-  const match = snapshot.router.match({
-    method: exchange.method,
-    path: ctx.path,
-    query: ctx.query,
-    host: exchange.authority,
-    scheme: connection.scheme,
-    headers: exchange.headers,
-    sni: connection.sni,
-    srcIp: connection.clientAddress,
-    srcPort: connection.clientPort,
-    dstIp: connection.localAddress,
-    dstPort: connection.localPort,
-  })
+  const match = snapshot.router.match(toRouterRequest(ctx))
   if (match === null) return ctx.fail('NO_ROUTE', `no route for ${exchange.method} ${ctx.path}`)
   ctx.matched = match
   const { route, service } = match

@@ -16,7 +16,7 @@ import type {
   Service,
   Upstream,
 } from './entities.ts'
-import { routeProtocolIssues } from './route-protocols.ts'
+import { ROUTE_MATCHERS, routeProtocolIssues } from './route-protocols.ts'
 import { normaliseRoutePath } from './uri-migration.ts'
 import type { Issue } from './validate.ts'
 
@@ -29,16 +29,6 @@ export interface EntityRule {
   readonly check: (value: never) => Issue[]
 }
 
-const routeMatchers = [
-  'methods',
-  'hosts',
-  'headers',
-  'paths',
-  'snis',
-  'sources',
-  'destinations',
-] as const
-
 const routeRules: EntityRule[] = [
   rule(fieldsTogether, togetherIssues),
   rule(['paths'], ({ paths }: Route) => each('paths', paths, pathProblem)),
@@ -47,7 +37,7 @@ const routeRules: EntityRule[] = [
   rule(['headers'], ({ headers }: Route) => headerIssues(headers)),
   rule(['sources'], ({ sources }: Route) => addressIssues('sources', sources)),
   rule(['destinations'], ({ destinations }: Route) => addressIssues('destinations', destinations)),
-  rule(['protocols', 'expression', ...routeMatchers], routeProtocolIssues),
+  rule(['protocols', 'expression', ...ROUTE_MATCHERS], routeProtocolIssues),
   rule(['expression'], expressionIssues),
   rule(['vars'], varsIssues),
 ]

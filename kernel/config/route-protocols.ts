@@ -2,7 +2,17 @@ import { quote } from './config-error.ts'
 import type { Entities, Route } from './entities.ts'
 import type { Issue } from './validate.ts'
 
-type Matcher = 'methods' | 'hosts' | 'headers' | 'paths' | 'snis' | 'sources' | 'destinations'
+/** By what a route may select, besides an expression. */
+export const ROUTE_MATCHERS = [
+  'methods',
+  'hosts',
+  'headers',
+  'paths',
+  'snis',
+  'sources',
+  'destinations',
+] as const
+type Matcher = (typeof ROUTE_MATCHERS)[number]
 
 /** Protocols that one route may mix, and what a request of each can be told apart by. */
 const GROUPS: readonly Readonly<Record<string, readonly Matcher[]>>[] = [
@@ -19,15 +29,6 @@ const GROUPS: readonly Readonly<Record<string, readonly Matcher[]>>[] = [
   { tls_passthrough: ['snis'] },
 ]
 
-const MATCHERS = [
-  'methods',
-  'hosts',
-  'headers',
-  'paths',
-  'snis',
-  'sources',
-  'destinations',
-] as const
 /** What only some protocols know, and which to name to whoever uses it elsewhere. */
 const WANTED: Partial<Record<Matcher, string>> = {
   snis: 'protocols has "https"',
@@ -47,10 +48,12 @@ export function routeProtocolIssues(route: Route): Issue[] {
   }
   const [group] = groups
   if (group === undefined) return []
-  const usable = MATCHERS.filter((matcher) =>
+  const usable = ROUTE_MATCHERS.filter((matcher) =>
     protocols.some((name) => group[name]?.includes(matcher) === true),
   )
-  const misplaced = MATCHERS.filter((field) => !usable.includes(field) && !isEmpty(route[field]))
+  const misplaced = ROUTE_MATCHERS.filter(
+    (field) => !usable.includes(field) && !isEmpty(route[field]),
+  )
   const issues: Issue[] = misplaced.map((field) => {
     const wanted =
       WANTED[field] ?? `protocols is not ${protocols.map((name) => quote(name)).join(', ')}`

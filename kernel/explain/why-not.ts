@@ -1,4 +1,5 @@
 import type { Route, Service } from '../config/entities.ts'
+import { ROUTE_MATCHERS } from '../config/route-protocols.ts'
 import { createRouter, type Router } from '../router/router.ts'
 import type { RouterRequest, RouterRoute } from '../router/types.ts'
 
@@ -14,17 +15,7 @@ export interface RouteNotTaken {
   readonly reason: string
 }
 
-const ATTRIBUTES = [
-  'methods',
-  'hosts',
-  'headers',
-  'paths',
-  'snis',
-  'sources',
-  'destinations',
-  'expression',
-  'vars',
-] as const
+const ATTRIBUTES = [...ROUTE_MATCHERS, 'expression', 'vars'] as const
 type Attribute = (typeof ATTRIBUTES)[number]
 
 /** What of the request an attribute looks at. */
