@@ -1,4 +1,5 @@
 import { type Phase, PHASE_NAMES, PHASES } from '@sallyport/sdk'
+import type { InstanceMeter } from './instance-meters.ts'
 import type { PluginHost } from './plugin-host.ts'
 import type { StepCondition } from './step-condition.ts'
 import { orderSteps } from './step-order.ts'
@@ -34,6 +35,7 @@ export interface Step {
   readonly scope: string
   /** An instance of `global_plugins`: runs besides the one that its plugin's name resolves to. */
   readonly additional: boolean
+  readonly meter: InstanceMeter
 }
 
 let chainCount = 0

@@ -151,6 +151,7 @@ function stepMaker(plugins: ReadonlyMap<string, Pick<PluginCode, 'manifest'>>, l
       condition: toStepCondition(instance.condition),
       scope: additional ? 'global_plugins' : scopeName(instance),
       additional,
+      meter: lease.meterOf(spec),
     }
   }
 }

@@ -1,3 +1,5 @@
+import { type BucketForm, TokenBuckets } from './token-buckets.ts'
+
 /**
  * The counters port: what has to be counted over all workers of a node. A worker reaches the
  * primary's counters through its channel (`process/worker-counters.ts`); who embeds a gateway uses
@@ -12,6 +14,12 @@ export interface Counters {
    * Throws a `RangeError` for a key without an owner and for a window below 10 ms.
    */
   add(key: string, amount: number, windowMs: number): Promise<number>
+  /**
+   * Takes what was used from a bucket of the node that fills by itself, and tells what is left: below
+   * zero when more was used than there was. Nothing is refused, so the node's use exceeds the bucket
+   * by at most what its workers use between two reports.
+   */
+  spend(key: string, amount: number, bucket: BucketForm): Promise<number>
 }
 
 export interface CounterLimits {
@@ -103,7 +111,9 @@ export class CounterTable {
 
 /** Counters of one process that stands alone. */
 export function createLocalCounters(table: CounterTable = new CounterTable()): Counters {
+  const buckets = new TokenBuckets()
   return {
+    spend: (key, amount, bucket) => Promise.resolve(buckets.spend(key, amount, bucket)),
     add: (key, amount, windowMs) =>
       new Promise((resolve) => resolve(table.add(key, amount, windowMs))),
   }

@@ -8,6 +8,7 @@ import type { Environment } from './environment.ts'
 import type { Exchange, Listener, ListenerOptions, UpstreamSender } from './exchange.ts'
 import { handleRequest, type RequestTools } from './handle-request.ts'
 import { HEADER_NAMES, type HeaderNaming } from './header-names.ts'
+import type { InstanceCounts } from './instance-meters.ts'
 import { createInlineHostFactory } from './inline-host.ts'
 import { createLifecyclePdk } from './lifecycle-pdk.ts'
 import type { PluginInstance } from './config/entities.ts'
@@ -60,6 +61,7 @@ export interface GatewayStatus {
     readonly state: HostState
     readonly stats: HostStats
   }[]
+  readonly instances: readonly InstanceCounts[]
 }
 
 /**
@@ -168,6 +170,7 @@ export class Gateway {
         state: host.state,
         stats: host.stats(),
       })),
+      instances: this.#hosts.meters.counts(),
     }
   }
 

@@ -23,6 +23,26 @@ export type HostState =
   | 'closed'
   | 'failed'
 
+/** What the sandbox of a tenant must be denied before it may start; an operator may do without some. */
+export const SANDBOX_ABILITIES = ['file', 'network', 'spawn', 'kill', 'environment'] as const
+export type SandboxAbility = (typeof SANDBOX_ABILITIES)[number]
+
+/** What an operator may choose of the sandboxes; plain data. */
+export interface SandboxSettings {
+  /** Abilities that a tenant's sandbox may have on a machine that cannot deny them. */
+  readonly allowMissing: readonly SandboxAbility[]
+  /** Hosts, like `tenant:acme` or `plugin:hello`, that run with V8's compilers. */
+  readonly jit: readonly string[]
+}
+
+/** What is known of the process around a host's plugins. */
+export interface SandboxCondition {
+  /** The layers around it by name: whether each is in force. */
+  readonly layers: Readonly<Record<string, boolean>>
+  /** What it could do when it tried. */
+  readonly possible: readonly SandboxAbility[]
+}
+
 /** A plugin that the operator has loaded: its manifest, its tier and its code. */
 export interface PluginCode {
   readonly manifest: PluginManifest
@@ -77,6 +97,12 @@ export interface HostStats {
   readonly starts: number
   readonly queued: number
   readonly rssBytes: number
+  /** CPU that its processes have burnt, those that are gone included. */
+  readonly cpuMs?: number
+  /** Calls that had to wait because the tenant's CPU budget was used up. */
+  readonly throttled?: number
+  /** Of the child in service; null while there is none. */
+  readonly sandbox?: SandboxCondition | null
 }
 
 /** The one port between the kernel and whatever runs plugins. A step does not know its tier. */

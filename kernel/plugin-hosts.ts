@@ -1,3 +1,4 @@
+import { type InstanceMeter, InstanceMeters } from './instance-meters.ts'
 import type { HostFactory, InstanceSpec, PluginCode, PluginHost, Tier } from './plugin-host.ts'
 
 export interface LeasedInstance extends InstanceSpec {
@@ -7,6 +8,7 @@ export interface LeasedInstance extends InstanceSpec {
 /** The hosts of a snapshot's instances. They stay callable until the lease is released. */
 export interface HostLease {
   hostOf(instanceKey: string): PluginHost
+  meterOf(instance: LeasedInstance): InstanceMeter
   release(): Promise<void>
 }
 
@@ -24,6 +26,7 @@ export class PluginHosts {
   readonly #factories: { readonly [T in Tier]?: HostFactory }
   readonly #onProblem: (error: Error) => void
   readonly #entries = new Map<string, HostEntry>()
+  readonly meters = new InstanceMeters()
   /** Changes are made one after the other. */
   #last: Promise<unknown> = Promise.resolve()
 
@@ -54,7 +57,11 @@ export class PluginHosts {
         await this.#remove(instances, hostNames)
         throw error
       }
-      return { hostOf: (key: string) => this.#entries.get(hostNames.get(key)!)!.host, release }
+      return {
+        hostOf: (key: string) => this.#entries.get(hostNames.get(key)!)!.host,
+        meterOf: (instance: LeasedInstance) => this.meters.of(instance),
+        release,
+      }
     })
   }
 
@@ -111,7 +118,7 @@ export class PluginHosts {
     }
     const all = [...this.#plugins.values()]
     const plugins =
-      tier === 'inline' || tenant !== null
+      tier === 'inline' || (tenant !== null && tier !== 'remote')
         ? all.filter((code) => (tier === 'inline') === (code.tier === 'inline'))
         : [this.#codeOf(pluginName)]
     return factory.createHost({ name, tenant, plugins })
@@ -155,6 +162,8 @@ export class PluginHosts {
       this.#entries.delete(name)
       return host.close()
     })
+    const left = [...this.#entries.values()].flatMap(({ instances: all }) => [...all.values()])
+    this.meters.keep(new Set(left.map(({ spec }) => spec.id)))
     await this.#putAway(putAway)
   }
 }

@@ -1,4 +1,5 @@
 import { HOST_FAILURES, HostFailure, type Phase, PHASES } from '@sallyport/sdk'
+import { nowMs } from './clock.ts'
 import type { Step } from './chain.ts'
 import type { RequestContext } from './context.ts'
 import type { Environment } from './environment.ts'
@@ -72,6 +73,7 @@ class PhaseRun {
     // is replaced as a whole.
     const before = step.onError === 'skip' ? call.checkpoint() : null
     this.#ctx.trace?.onStepStart(this.#phase, step)
+    step.meter.calls++
     let pending: void | Promise<void>
     try {
       pending = step.host.call(call)
@@ -83,9 +85,16 @@ class PhaseRun {
       this.#ended(call)
       return
     }
+    const sinceMs = nowMs()
     return pending.then(
-      () => this.#ended(call),
-      (error: unknown) => this.#failed(call, error, before),
+      () => {
+        step.meter.waitedMs += nowMs() - sinceMs
+        this.#ended(call)
+      },
+      (error: unknown) => {
+        step.meter.waitedMs += nowMs() - sinceMs
+        this.#failed(call, error, before)
+      },
     )
   }
 
@@ -119,6 +128,7 @@ class PhaseRun {
     call.over = true
     const { step } = call
     const failure = this.#hideSecrets(toHostFailure(error))
+    step.meter.onFailure(failure)
     this.#report(step, failure, error)
     // Skipping never undoes a decision: a handler that had already answered was not a bystander.
     const decided = call.exited || failure.decided

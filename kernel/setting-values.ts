@@ -19,10 +19,13 @@ export class ValueError extends Error {
 /** `folder` is what a relative path starts from. */
 export type ValueForm<T> = (text: string, folder: string) => T
 
-/** A plugin that the operator loads, and the tier that was chosen for it. */
+/**
+ * A plugin that the operator loads, and the tier that was chosen for it. The path of a remote one is
+ * `unix:` and that of a socket.
+ */
 export interface PluginSetting {
   readonly path: string
-  readonly tier: Exclude<Tier, 'remote'>
+  readonly tier: Tier
 }
 
 export const filePath: ValueForm<string> = (text, folder) => {
@@ -72,6 +75,16 @@ export const listenAddress: ValueForm<Address> = (text) => {
   return { hostname: match[1] ?? match[2]!, port }
 }
 
+/** An address to listen on, or `off`. */
+export const optionalAddress: ValueForm<Address | 'off'> = (text, folder) => {
+  if (text === 'off') return text
+  try {
+    return listenAddress(text, folder)
+  } catch (error) {
+    throw new ValueError(`${(error as Error).message}, or "off"`)
+  }
+}
+
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
 const DURATION_MS_MAX = 3_600_000
 
@@ -99,17 +112,29 @@ export const addressRange: ValueForm<string> = (text) => {
 export const accessLog: ValueForm<AccessLogSetting> = (text, folder) =>
   text === 'off' || text === 'stdout' ? text : { path: filePath(text, folder) }
 
-/** `PATH` or `PATH=TIER`. What follows the last `=` is a tier unless it looks like part of a path. */
+const SOCKET = /^unix:(.+?)(?:=remote)?$/s
+
+/**
+ * `PATH` or `PATH=TIER`. What follows the last `=` is a tier unless it looks like part of a path.
+ * `unix:PATH` is a program that listens there, which is remote with or without saying so.
+ */
 export const pluginPath: ValueForm<PluginSetting> = (text, folder) => {
   const [, before = text, suffix] = /^(.*)=([A-Za-z]*)$/s.exec(text) ?? []
+  const tier = TIERS.find((each) => each === suffix)
+  if (text.startsWith('unix:')) return remotePlugin(text, folder, tier)
   const isPath = suffix === undefined || existsSync(resolve(folder, text))
   const path = filePath(isPath ? text : before, folder)
   // The safe tier is what a plugin gets that nobody has vouched for.
   if (isPath) return { path, tier: 'process' }
-  const tier = TIERS.find((each) => each === suffix)
-  if (tier === 'remote') throw new ValueError('the tier "remote" is not served yet')
+  if (tier === 'remote') {
+    throw new ValueError(
+      'a remote plugin is a program that listens on a Unix socket: expected unix:PATH=remote',
+    )
+  }
   if (tier === undefined) {
-    throw new ValueError('expected PATH, PATH=inline, PATH=isolate or PATH=process')
+    throw new ValueError(
+      'expected PATH, PATH=inline, PATH=isolate, PATH=process or unix:PATH=remote',
+    )
   }
   return { path, tier }
 }
@@ -139,6 +164,22 @@ export const pluginStore: ValueForm<PluginStoreSetting> = (text, folder) => {
 export const variablePrefix: ValueForm<string> = (text) => {
   if (/^[A-Za-z0-9_]{0,100}$/.test(text)) return text
   throw new ValueError('expected letters, digits and _')
+}
+
+function remotePlugin(text: string, folder: string, tier: Tier | undefined): PluginSetting {
+  const [, path] = SOCKET.exec(text) ?? []
+  if (path === undefined || (tier !== undefined && tier !== 'remote')) {
+    throw new ValueError('expected unix:PATH or unix:PATH=remote: what listens there is remote')
+  }
+  return { path: `unix:${filePath(path, folder)}`, tier: 'remote' }
+}
+
+/** The name of a sandbox: of a tenant's, or of a plugin's that no tenant owns. */
+export const hostName: ValueForm<string> = (text) => {
+  if (!/^(?:tenant|plugin):./s.test(text)) {
+    throw new ValueError('expected tenant:NAME or plugin:NAME, like tenant:acme')
+  }
+  return text
 }
 
 function toChoice(values: readonly string[]): string {

@@ -4,16 +4,19 @@ import {
   addressRange,
   durationMs,
   filePath,
+  hostName,
   listenAddress,
   notServed,
   onlyOff,
   oneOf,
+  optionalAddress,
   pluginGrants,
   pluginPath,
   pluginStore,
   variablePrefix,
   workerCount,
 } from './setting-values.ts'
+import { SANDBOX_ABILITIES } from './plugin-host.ts'
 import { HEADER_NAMINGS } from './header-names.ts'
 import { LOG_LEVELS } from './telemetry/log.ts'
 
@@ -72,11 +75,11 @@ export const SETTINGS = {
     commands: ['start'],
   }),
   plugin: row({
-    value: 'PATH[=inline|isolate|process]',
+    value: 'PATH[=inline|isolate|process]|unix:PATH[=remote]',
     form: pluginPath,
     default: null,
     reason: 'the bundled plugins are always there; others run in the process tier',
-    help: 'loads a plugin (a file, or a folder with a package.json) into a tier; may be repeated',
+    help: 'loads a plugin (a file, a folder with a package.json, or a program on a Unix socket) into a tier; may be repeated',
     commands: ['start', 'check', 'explain'],
     repeatable: true,
   }),
@@ -163,6 +166,24 @@ export const SETTINGS = {
     help: 'answers a request with "Sallyport-Debug: 1" with a trace of its steps and tries',
     commands: ['start'],
   }),
+  sandboxAllowMissing: row({
+    value: SANDBOX_ABILITIES.join('|'),
+    form: oneOf(SANDBOX_ABILITIES),
+    default: null,
+    reason: 'a tenant that is not contained is worse than one that is not served',
+    help: "what a tenant's sandbox may be able to do on a machine that cannot deny it; may be repeated",
+    commands: ['start'],
+    repeatable: true,
+  }),
+  sandboxJit: row({
+    value: 'tenant:NAME|plugin:NAME',
+    form: hostName,
+    default: null,
+    reason: 'half of the holes in V8 are in its compilers',
+    help: "runs these sandboxes with V8's compilers: faster in long loops; may be repeated",
+    commands: ['start'],
+    repeatable: true,
+  }),
   adminListen: row({
     value: 'off',
     form: onlyOff('the Admin API'),
@@ -172,11 +193,11 @@ export const SETTINGS = {
     commands: ['start'],
   }),
   statusListen: row({
-    value: 'off',
-    form: onlyOff('the status listener'),
-    default: 'off',
-    reason: 'it is not served yet',
-    help: 'where readiness and metrics are served',
+    value: 'HOSTNAME:PORT|off',
+    form: optionalAddress,
+    default: '127.0.0.1:8007',
+    reason: "Kong's port; metrics tell what a gateway serves, which is not everybody's business",
+    help: 'where readiness (/status/ready) and metrics (/metrics) are served',
     commands: ['start'],
   }),
   store: row({

@@ -1,9 +1,16 @@
-import type { GuestOptions } from './guest/options.ts'
+import type { GuestOptions } from '@sallyport/sdk/guest'
+import type { SandboxSettings } from '../kernel/plugin-host.ts'
 import type { SandboxLimits } from './limits.ts'
 
 /** Counts over all workers of a node; the kernel's counters port has this shape. */
 export interface CountersPort {
   add(key: string, amount: number, windowMs: number): Promise<number>
+  /** Takes from a bucket that fills by itself; tells what is left, below zero for a debt. */
+  spend?(
+    key: string,
+    amount: number,
+    bucket: { readonly size: number; readonly fillMs: number },
+  ): Promise<number>
 }
 
 export type SandboxLogLevel = 'debug' | 'info' | 'notice' | 'warn' | 'err' | 'crit'
@@ -25,6 +32,8 @@ export interface SandboxHostOptions {
   /** Addresses and CIDR ranges of trusted proxies; default none. */
   readonly trustedIps?: readonly string[]
   readonly limits?: Partial<SandboxLimits>
+  /** What the operator has chosen; default: nothing may be missing, no JIT. */
+  readonly settings?: SandboxSettings
   /** Milliseconds of a monotonic clock; replaced in tests. */
   readonly nowMs?: () => number
 }
@@ -50,6 +59,7 @@ export function toGuestOptions(
     logLineLengthMax: limits.logLineLengthMax,
     changesMax: limits.changesMax,
     effectsMax: limits.effectsMax,
+    effectValuesMax: limits.payloadValuesMax,
     timersMax: limits.timersMax,
     node,
     trustedIps,

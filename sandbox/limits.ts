@@ -13,20 +13,27 @@ export interface SandboxLimits {
   readonly isolateBytesMax: number
   readonly childRssBytesMax: number
   readonly childDataBytesMax: number
+  readonly jitDataBytesMax: number
   readonly childFilesMax: number
   readonly bundleBytesMax: number
   readonly resultBytesMax: number
   readonly effectBytesMax: number
+  readonly effectBytesTotalMax: number
   readonly depthMax: number
+  readonly payloadValuesMax: number
+  readonly failureLengthMax: number
   readonly contextBytesMax: number
   readonly logLinesMax: number
   readonly logLineLengthMax: number
   readonly changesMax: number
   readonly effectsMax: number
+  readonly effectsTotalMax: number
   readonly timersMax: number
   readonly queuedCallsMax: number
   readonly strikesMax: number
   readonly strikeWindowMs: number
+  readonly tenantCpuMs: number
+  readonly tenantCpuFillMs: number
   readonly quarantineMs: number
   readonly quarantineMsMax: number
   readonly stderrBytesMax: number
@@ -57,6 +64,9 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   childRssBytesMax: 256 * MB,
   // RLIMIT_DATA: 48 MB of a bare child without JIT, and 192 MB for isolates and frames.
   childDataBytesMax: 300 * MB,
+  // With a JIT each isolate reserves 514 MB of addresses for code (measured): room for seven. What is
+  // really used is held by the limit of resident memory.
+  jitDataBytesMax: 4_096 * MB,
   // The standard descriptors, the channel, and what Node opens for itself.
   childFilesMax: 64,
   // Hundreds of times a normal plugin; what is larger carries a framework.
@@ -65,8 +75,14 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   resultBytesMax: 2 * MB,
   // A body of 1 MB in base64 that an effect brings in.
   effectBytesMax: 2 * MB,
+  // Over the whole call. A body costs the worker 8 ms each time it is asked for (measured).
+  effectBytesTotalMax: 6 * MB,
   // Deeper than any data that people write, and shallow enough for recursive code.
   depthMax: 64,
+  // A worker parses this much in a few milliseconds; 2 MB of empty objects took it 89 (measured).
+  payloadValuesMax: 20_000,
+  // Longer than the text of any error that somebody reads.
+  failureLengthMax: 4 * KB,
   // What one tenant's plugins tell each other about one request.
   contextBytesMax: 16 * KB,
   // More lines a request than this are a flood, not a log.
@@ -76,6 +92,8 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   changesMax: 1_000,
   // Effects under way at one time in one call.
   effectsMax: 64,
+  // Over the whole call, with timers that were cleared; a worker does this many in 10 ms.
+  effectsTotalMax: 4_096,
   // Timers under way at one time in one call.
   timersMax: 64,
   // At 100,000 calls a second this is 10 ms of work; whoever waits behind it is late anyway.
@@ -83,6 +101,10 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   // A bug that happens once is no reason to stop a plugin; three in a minute are no accident.
   strikesMax: 3,
   strikeWindowMs: 60_000,
+  // The CPU that a tenant may burn at once: a burst of traffic, or a start with a large table.
+  tenantCpuMs: 2_000,
+  // How long that takes to fill again: so a tenant has 20 % of a core of a node for good.
+  tenantCpuFillMs: 10_000,
   quarantineMs: 60_000,
   quarantineMsMax: 600_000,
   // Node's own last words fit; more is not kept.

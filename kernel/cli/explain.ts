@@ -4,6 +4,7 @@ import { Explainer } from '../explain/explain-request.ts'
 import { LINE_BYTES_MAX, readLines } from '../explain/lines.ts'
 import { QuestionError, readQuestion } from '../explain/read-question.ts'
 import { WhyNot } from '../explain/why-not.ts'
+import { InstanceMeter } from '../instance-meters.ts'
 import type { PluginHost } from '../plugin-host.ts'
 import type { HostLease } from '../plugin-hosts.ts'
 import { listPlugins, PluginLoadError } from '../process/plugin-listing.ts'
@@ -73,6 +74,7 @@ async function answer(explainer: Explainer, line: string | null): Promise<object
 /** Steps of an explanation are listed, never called. */
 const NO_HOSTS: HostLease = {
   hostOf: () => NO_HOST,
+  meterOf: (instance) => new InstanceMeter(instance),
   release: () => Promise.resolve(),
 }
 const NO_HOST = {

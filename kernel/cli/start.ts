@@ -38,6 +38,7 @@ export async function start(context: CommandContext): Promise<number> {
     return await run(log, {
       workers: settings.workers,
       proxyListen: settings.proxyListen,
+      statusListen: settings.statusListen,
       accessLog: settings.accessLog,
       logLevel,
       gateway: {
@@ -48,6 +49,7 @@ export async function start(context: CommandContext): Promise<number> {
         pluginStore: settings.pluginStore,
         vaultEnvPrefix: settings.vaultEnvPrefix,
       },
+      sandbox: { allowMissing: settings.sandboxAllowMissing, jit: settings.sandboxJit },
       drainMs: settings.drainTimeout,
       plugins,
       program,

@@ -2,7 +2,7 @@ import type { Plugin, PluginManifest, PluginPermissions } from '@sallyport/sdk'
 import type { Logger } from 'pino'
 import type { Counters } from '../counters.ts'
 import type { Gateway, GatewayOptions } from '../gateway.ts'
-import type { HostFactory, Tier } from '../plugin-host.ts'
+import type { HostFactory, SandboxSettings, Tier } from '../plugin-host.ts'
 
 /**
  * What the processes need from outside the kernel, and what they load only when it is needed. Only
@@ -15,19 +15,22 @@ export interface Parts {
   readPluginSource(path: string): Promise<PluginText>
   /** Runs a plugin's module in a sandbox to learn its manifest. */
   describePlugin(text: PluginText): Promise<PluginManifest>
+  /** Asks the program that listens on `unix:PATH` for the manifest of its plugin. */
+  describeRemote(origin: string): Promise<PluginManifest>
   /** Factories for these tiers; what a gateway does not use is not even loaded. */
   hostFactories(tiers: ReadonlySet<Tier>, context: HostContext): Promise<HostFactories>
   /** A gateway on the data path that this program has chosen. */
   createGateway(options: Omit<GatewayOptions, 'dataPath'>): Promise<RunningGateway>
 }
 
-export type RunningGateway = Pick<Gateway, 'load' | 'listen' | 'drain' | 'close'>
+export type RunningGateway = Pick<Gateway, 'load' | 'listen' | 'drain' | 'close' | 'status'>
 
 /** What plugin hosts share with their worker. */
 export interface HostContext {
   readonly nodeId: string
   readonly log: Logger
   readonly counters: Counters
+  readonly sandbox: SandboxSettings
   /** As the gateway was told them. */
   readonly trustedIps: readonly string[]
   /**

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { AccessLogSetting } from '../telemetry/access-log.ts'
 import type { LineDestination, LogLevel } from '../telemetry/log.ts'
 import type { GatewaySettings } from '../gateway.ts'
+import type { SandboxSettings } from '../plugin-host.ts'
 import { LineForwarder } from './line-forwarder.ts'
 import {
   type Address,
@@ -14,14 +15,17 @@ import {
 import type { PluginListing } from './plugin-listing.ts'
 import { type Configuration, Reloader, type ReloadOutcome } from './reloader.ts'
 import { type SupervisionTimings, SUPERVISION_TIMINGS, Supervisor } from './supervisor.ts'
+import { type StatusListener, startStatusListener } from './status-listener.ts'
 import type { WorkerProgram, WorkerState } from './worker-process.ts'
 
 export interface PrimaryOptions {
   readonly workers: number
   readonly proxyListen: Address
+  readonly statusListen: Address | 'off'
   readonly accessLog: AccessLogSetting
   readonly logLevel: LogLevel
   readonly gateway: GatewaySettings
+  readonly sandbox: SandboxSettings
   readonly drainMs: number
   readonly plugins: readonly PluginListing[]
   readonly program: WorkerProgram
@@ -38,6 +42,8 @@ export interface PrimaryOptions {
 
 export interface RunningPrimary {
   readonly proxyAddress: Address
+  /** Null when it was switched off. */
+  readonly statusAddress: Address | null
   readonly workers: readonly {
     readonly place: number
     readonly pid: number
@@ -82,6 +88,7 @@ interface Started {
   readonly socket: ListeningSocket
   readonly supervisor: Supervisor
   readonly reloader: Reloader
+  readonly status: StatusListener | null
 }
 
 async function startServing(options: PrimaryOptions): Promise<Started> {
@@ -94,11 +101,13 @@ async function startServing(options: PrimaryOptions): Promise<Started> {
     { version: 1, hash, entities },
     toSupervision(options, socket.fd),
   )
+  let status: StatusListener | null = null
   try {
+    status = await startStatus(options, supervisor)
     await supervisor.start()
   } catch (error) {
     socket.close()
-    await supervisor.stop(0)
+    await Promise.all([status?.close(), supervisor.stop(0)])
     throw error
   }
   const reloader = new Reloader({
@@ -107,16 +116,31 @@ async function startServing(options: PrimaryOptions): Promise<Started> {
     publish: (snapshot) => supervisor.publish(snapshot),
     log,
   })
-  log.info(
-    { proxy: formatAddress(socket.address), workers, version: 1, hash },
-    'the gateway is ready',
-  )
-  return { socket, supervisor, reloader }
+  const addresses = {
+    proxy: formatAddress(socket.address),
+    ...(status === null ? {} : { status: formatAddress(status.address) }),
+  }
+  log.info({ ...addresses, workers, version: 1, hash }, 'the gateway is ready')
+  return { socket, supervisor, reloader, status }
+}
+
+/** There before the workers are: whoever waits for readiness is told that they are not. */
+async function startStatus(
+  { statusListen, workers }: PrimaryOptions,
+  supervisor: Supervisor,
+): Promise<StatusListener | null> {
+  if (statusListen === 'off') return null
+  return startStatusListener({
+    listen: statusListen,
+    workers,
+    isStopping: () => supervisor.isStopping,
+    report: () => supervisor.report(),
+  })
 }
 
 function toPrimary(
   { log, drainMs }: PrimaryOptions,
-  { socket, supervisor, reloader }: Started,
+  { socket, supervisor, reloader, status }: Started,
   unwatch: () => void,
 ): RunningPrimary {
   let stopping: Promise<void> | null = null
@@ -126,10 +150,13 @@ function toPrimary(
     // Once the workers have closed theirs, too, connections are refused and go elsewhere.
     socket.close()
     await supervisor.stop(drainMs)
+    // Last: until then it says that the gateway is not ready any more.
+    await status?.close()
     log.info('the gateway has stopped')
   }
   return {
     proxyAddress: socket.address,
+    statusAddress: status?.address ?? null,
     get workers() {
       return supervisor.workers
     },
@@ -141,11 +168,11 @@ function toPrimary(
 }
 
 function toSupervision(options: PrimaryOptions, fd: number) {
-  const { workers, program, plugins, accessLog, logLevel, gateway, drainMs, log } = options
+  const { workers, program, plugins, accessLog, logLevel, gateway, sandbox, drainMs, log } = options
   return {
     workers,
     program,
-    init: { nodeId: randomUUID(), plugins, accessLog, logLevel, gateway, drainMs },
+    init: { nodeId: randomUUID(), plugins, accessLog, logLevel, gateway, sandbox, drainMs },
     fds: [fd],
     stdout: new LineForwarder(options.stdout),
     stderr: new LineForwarder(options.stderr),

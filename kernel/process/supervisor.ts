@@ -1,9 +1,11 @@
 import type { Logger } from 'pino'
 import { CounterTable } from '../counters.ts'
+import { TokenBuckets } from '../token-buckets.ts'
+import type { GatewayStatus } from '../gateway.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { LineForwarder } from './line-forwarder.ts'
 import type { PluginListing } from './plugin-listing.ts'
-import type { WorkerInit } from './worker-channel.ts'
+import type { CountItem, WorkerInit } from './worker-channel.ts'
 import {
   type LoadOutcome,
   type WorkerProgram,
@@ -48,6 +50,15 @@ export const SUPERVISION_TIMINGS: SupervisionTimings = {
   graceMs: 2000,
 }
 
+/** A worker as the primary sees it, and as it sees itself: null when it does not answer. */
+export interface WorkerReport {
+  readonly place: number
+  readonly pid: number
+  readonly state: WorkerState
+  readonly version: number
+  readonly status: GatewayStatus | null
+}
+
 interface Place {
   worker: WorkerProcess
   failures: number
@@ -58,6 +69,7 @@ interface Place {
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #counters = new CounterTable()
+  readonly #buckets = new TokenBuckets()
   readonly #places: Place[] = []
   /** Those that serve, and those that drain or are being killed. */
   readonly #alive = new Set<WorkerProcess>()
@@ -89,6 +101,20 @@ export class Supervisor {
       state,
       version,
     }))
+  }
+
+  get isStopping(): boolean {
+    return this.#state === 'stopping'
+  }
+
+  /** Of every worker that is there, with what it says about itself. */
+  report(): Promise<WorkerReport[]> {
+    return Promise.all(
+      [...this.#alive].map(async (worker) => {
+        const { place, pid, state, version } = worker
+        return { place, pid, state, version, status: await worker.report() }
+      }),
+    )
   }
 
   get snapshot(): Snapshot {
@@ -210,7 +236,7 @@ export class Supervisor {
           this.#wake()
         },
         onPoisoned: (plugin, reason) => this.#onPoisoned(plugin, reason),
-        onCount: (items) => items.map((item) => this.#counters.add(...item)),
+        onCount: (items) => items.map((item) => this.#count(item)),
       },
     })
     this.#alive.add(worker)
@@ -266,6 +292,11 @@ export class Supervisor {
         ? { ...plugin, tier: 'process' }
         : plugin,
     )
+  }
+
+  #count([key, amount, windowMs, size]: CountItem): number {
+    if (size === undefined) return this.#counters.add(key, amount, windowMs)
+    return this.#buckets.spend(key, amount, { size, fillMs: windowMs })
   }
 
   #beat(): void {

@@ -1,7 +1,8 @@
 import type { AccessLogSetting } from '../telemetry/access-log.ts'
 import type { LogLevel } from '../telemetry/log.ts'
-import type { GatewaySettings } from '../gateway.ts'
+import type { GatewaySettings, GatewayStatus } from '../gateway.ts'
 import type { Entities } from '../config/entities.ts'
+import type { SandboxSettings } from '../plugin-host.ts'
 import type { PluginListing } from './plugin-listing.ts'
 import type { Snapshot } from '../snapshot.ts'
 
@@ -24,6 +25,8 @@ export interface ToWorker {
   ping: { number: number }
   /** The totals of a batch of `count`, in its order. */
   counted: { batch: number; totals: number[] }
+  /** Answered by `reported`. */
+  report: { number: number }
   /** Opens the log files anew, after they were moved away. */
   reopenLogs: object
   /** Stop accepting, finish what is in flight within the deadline, exit 0. */
@@ -44,9 +47,11 @@ export interface ToPrimary {
   /** A plugin of the `isolate` tier has hurt its worker, which leaves. */
   poisoned: { plugin: string; reason: string }
   count: { batch: number; items: CountItem[] }
+  reported: { number: number; status: GatewayStatus }
 }
 
-export type CountItem = readonly [key: string, amount: number, windowMs: number]
+/** With `size` it is taken from a bucket that fills in `windowMs`; without, added to a counter. */
+export type CountItem = readonly [key: string, amount: number, windowMs: number, size?: number]
 
 export interface WorkerInit {
   readonly nodeId: string
@@ -56,6 +61,7 @@ export interface WorkerInit {
   readonly accessLog: AccessLogSetting
   readonly logLevel: LogLevel
   readonly gateway: GatewaySettings
+  readonly sandbox: SandboxSettings
   /** Descriptors of the sockets that were bound by the primary and inherited. */
   readonly listenFds: readonly number[]
   readonly drainMs: number

@@ -1,4 +1,5 @@
 import { type Counters, CounterTable } from '../counters.ts'
+import { type BucketForm, TokenBuckets } from '../token-buckets.ts'
 import type { CountItem } from './worker-channel.ts'
 
 /** How long an answer of the primary is waited for. The way there and back takes 0.1 ms. */
@@ -26,6 +27,7 @@ export class WorkerCounters implements Counters {
   readonly #send: (batch: number, items: CountItem[]) => void
   readonly #answerMs: number
   readonly #table = new CounterTable()
+  readonly #buckets = new TokenBuckets()
   #batch = 0
   #waiting: Waiting[] = []
   #underWay: Waiting[] | null = null
@@ -45,13 +47,12 @@ export class WorkerCounters implements Counters {
 
   async add(key: string, amount: number, windowMs: number): Promise<number> {
     const local = this.#table.add(key, amount, windowMs)
-    const answer = new Promise<number>((resolve) => {
-      if (this.#waiting.length === WAITING_MAX) return resolve(local)
-      this.#waiting.push({ item: [key, amount, windowMs], local, resolve })
-      if (this.#late) resolve(local)
-      this.#schedule()
-    })
-    return await answer
+    return await this.#ask([key, amount, windowMs], local)
+  }
+
+  async spend(key: string, amount: number, { size, fillMs }: BucketForm): Promise<number> {
+    const local = this.#buckets.spend(key, amount, { size, fillMs })
+    return await this.#ask([key, amount, fillMs, size], local)
   }
 
   /** The primary's answer. One that comes late still frees the way for the next batch. */
@@ -69,6 +70,15 @@ export class WorkerCounters implements Counters {
   /** The channel is gone: whatever waits is answered from here. */
   close(): void {
     this.#becomeLate()
+  }
+
+  #ask(item: CountItem, local: number): Promise<number> {
+    return new Promise<number>((resolve) => {
+      if (this.#waiting.length === WAITING_MAX) return resolve(local)
+      this.#waiting.push({ item, local, resolve })
+      if (this.#late) resolve(local)
+      this.#schedule()
+    })
   }
 
   #schedule(): void {

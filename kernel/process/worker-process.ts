@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { GatewayStatus } from '../gateway.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { LineForwarder } from './line-forwarder.ts'
 import {
@@ -50,6 +51,8 @@ export type LoadOutcome = { readonly ok: true } | { readonly ok: false; readonly
 const FIRST_INHERITED_FD = 4
 /** A worker that has not answered so many pings in a row is silent. */
 export const PINGS_MISSED_MAX = 4
+/** A worker that is not heard of by then is busy or stuck; whoever reads metrics does not wait for it. */
+const REPORT_MS = 500
 
 /** One worker, as the primary sees it. */
 export class WorkerProcess {
@@ -66,6 +69,9 @@ export class WorkerProcess {
   #ping = 0
   #pong = 0
   #missed = 0
+  #reports = 0
+  #reporting: Promise<GatewayStatus | null> | null = null
+  #onReport: (status: GatewayStatus | null) => void = () => {}
 
   constructor(options: WorkerProcessOptions) {
     const { program, init, fds, events } = options
@@ -125,6 +131,21 @@ export class WorkerProcess {
     if (this.#missed >= PINGS_MISSED_MAX) this.kill('it was silent for too long')
   }
 
+  /** What it says about itself; null when it does not within `REPORT_MS`. Who asks meanwhile shares it. */
+  report(): Promise<GatewayStatus | null> {
+    if (this.#state === 'gone') return Promise.resolve(null)
+    this.#reporting ??= new Promise<GatewayStatus | null>((resolve) => {
+      const late = setTimeout(() => this.#onReported(this.#reports, null), REPORT_MS)
+      this.#onReport = (status) => {
+        clearTimeout(late)
+        resolve(status)
+      }
+      this.#reports += 1
+      this.#send({ kind: 'report', number: this.#reports })
+    })
+    return this.#reporting
+  }
+
   reopenLogs(): void {
     this.#send({ kind: 'reopenLogs' })
   }
@@ -165,6 +186,9 @@ export class WorkerProcess {
           totals: this.#events.onCount(message.items),
         })
         return
+      case 'reported':
+        this.#onReported(message.number, message.status)
+        return
       case 'loaded':
         this.#version = message.version
         this.#settle(message.version, { ok: true })
@@ -189,6 +213,13 @@ export class WorkerProcess {
     }
   }
 
+  #onReported(number: number, status: GatewayStatus | null): void {
+    // One that comes late is not the one that is waited for.
+    if (number !== this.#reports || this.#reporting === null) return
+    this.#reporting = null
+    this.#onReport(status)
+  }
+
   #settle(version: number, outcome: LoadOutcome): void {
     if (this.#loading?.version !== version) return
     this.#loading.resolve(outcome)
@@ -197,6 +228,7 @@ export class WorkerProcess {
 
   #onExit(code: number | null, signal: string | null): void {
     this.#state = 'gone'
+    this.#onReported(this.#reports, null)
     const how = signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`
     this.#lose(this.#killedFor ?? how)
     this.#events.onGone(this)

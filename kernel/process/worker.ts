@@ -96,6 +96,9 @@ class Worker {
       case 'counted':
         this.#counters.onCounted(message.batch, message.totals)
         return
+      case 'report':
+        void this.#report(message.number)
+        return
       case 'reopenLogs':
         this.#running?.accessLog?.reopen()
         return
@@ -156,6 +159,7 @@ class Worker {
       nodeId,
       log,
       counters,
+      sandbox: init.sandbox,
       trustedIps: init.gateway.trustedIps ?? [],
       onPoisoned: ({ plugin, reason }) => {
         this.#send({ kind: 'poisoned', plugin, reason })
@@ -184,6 +188,12 @@ class Worker {
       return
     }
     if (!this.#listening) await this.#listen()
+  }
+
+  async #report(number: number): Promise<void> {
+    // Without a gateway there is nothing to tell, and who asked does not wait for long.
+    const gateway = await this.#running?.gateway.catch(() => null)
+    if (gateway) this.#send({ kind: 'reported', number, status: gateway.status() })
   }
 
   async #listen(): Promise<void> {

@@ -16,8 +16,13 @@ import {
   toEnvelope,
 } from '@sallyport/sdk/protocol'
 import { loadIsolatedVm } from '../isolate/load-isolated-vm.ts'
+import type { ChildReport } from './child-facts.ts'
 import { ChildService } from './child-service.ts'
-import { probeAbilities } from './probe.ts'
+import type { ChildOptions } from './launch.ts'
+import { loadNativeCalls } from './native-calls.ts'
+import { probeAbilities, probeNatively } from './probe.ts'
+import { installSyscallFilter } from './syscall-filter.ts'
+import { syscallsOf } from './syscalls.ts'
 
 const CHANNEL = 3
 const READ_BYTES = 64 * 1024
@@ -26,18 +31,61 @@ const EXIT_PROTOCOL = 2
 const EXIT_BROKEN = 3
 /** Reads after which what Node has put aside gets its turn. */
 const READS_PER_TURN = 1_000
+/** Node's scopes; one that it does not know is none that it has. */
+const SCOPES = [
+  'addon',
+  'fs.read',
+  'fs.write',
+  'net',
+  'child',
+  'worker',
+  'inspector',
+  'wasi',
+  'ffi',
+]
 
-const [addonPath = '', drops = ''] = process.argv.slice(2)
+/** Not there without the permission model; Node 24 cannot drop. */
+const { permission } = process as {
+  permission?: { has(scope: string): boolean; drop?: (scope: string) => void }
+}
+
+const [addonPath = '', optionsJson = '{}'] = process.argv.slice(2)
+const { drops, hasFilter, victimPid } = JSON.parse(optionsJson) as ChildOptions
 const isolatedVm = loadIsolatedVm(addonPath)
 // One isolate before the rights are dropped: whatever V8 opens or maps lazily is there then.
 new isolatedVm.Isolate({ memoryLimit: 8 }).dispose()
-dropPermissions(drops.split(','))
-
+// The zone of the clock is read from a file, at its first use.
+new Date().getTimezoneOffset()
 const decoder = new FrameDecoder()
 const encoder = new FrameEncoder()
 const service = new ChildService(isolatedVm, send)
 let greeted = false
-serve()
+let report: ChildReport | null = null
+// Only when nothing is left to be closed: the event loop does that by io_uring, which the filter
+// refuses, and libuv aborts a process whose io_uring is refused.
+process.stdin.once('close', () => setImmediate(() => setImmediate(lockDown))).destroy()
+
+/** Gives up every right, says what was left of them, and goes to work. */
+function lockDown(): void {
+  const table = syscallsOf(process.arch)
+  const natively = hasFilter && table !== null ? loadNativeCalls() : null
+  let filter: string | null = null
+  let native: ChildReport['native'] = null
+  if (natively !== null && table !== null) {
+    filter = installSyscallFilter(natively, table)
+    native = probeNatively(natively, table, victimPid)
+  } else if (hasFilter) filter = 'system calls cannot be made'
+  dropPermissions(drops)
+  report = {
+    node: process.version,
+    abilities: probeAbilities(victimPid),
+    native,
+    permissions:
+      permission === undefined ? null : SCOPES.filter((scope) => permission.has(scope) === true),
+    filter,
+  }
+  serve()
+}
 
 function serve(): void {
   const buffer = Buffer.allocUnsafe(READ_BYTES)
@@ -76,7 +124,7 @@ function greet(message: Message): void {
     id: message.id,
     protocol: PROTOCOL_VERSION,
     encoding: 'json',
-    info: JSON.stringify({ node: process.version, abilities: probeAbilities(addonPath) }),
+    info: JSON.stringify(report),
   })
 }
 
@@ -90,7 +138,6 @@ function flush(): void {
 }
 
 function dropPermissions(scopes: readonly string[]): void {
-  const permission = (process as { permission?: { drop?: (scope: string) => void } }).permission
   for (const scope of scopes) {
     try {
       permission?.drop?.(scope)

@@ -1,20 +1,32 @@
 import { type SandboxLimits, withLimits } from '../limits.ts'
+import { type ChildReport, findFaults, toChildFacts } from './child-facts.ts'
 import { prepareLaunch } from './launch.ts'
-import { describeLayers, type LayerState, thisPlatform } from './layers.ts'
-import type { Abilities } from './probe.ts'
+import { activeLayers, describeLayers, type Layer, type LayerState } from './layers.ts'
+import { thisPlatform } from './platform.ts'
 import { SandboxProcess } from './sandbox-process.ts'
 
-export interface SandboxReport {
+export interface SandboxReport extends ChildReport {
   /** What is applied on this platform, and why the rest is not. */
   readonly layers: readonly LayerState[]
-  /** What a child, with all of them, turned out to be able to do when it tried. */
-  readonly abilities: Abilities
+  /** Layers that should be in force and are not, one sentence for each. */
+  readonly faults: readonly string[]
 }
 
-/** Starts a sandbox host and asks what it can still do. Rejects when none can be started. */
-export async function testSandbox(changed?: Partial<SandboxLimits>): Promise<SandboxReport> {
-  const limits = withLimits(changed)
-  const launch = await prepareLaunch()
+export interface SelfTestOptions {
+  readonly limits?: Partial<SandboxLimits>
+  /** The layers around the child that is tested; those of this platform unless it is a control. */
+  readonly layers?: readonly Layer[]
+}
+
+/**
+ * Starts a sandbox host, asks what it can still do and looks at it from outside. The child is measured
+ * against the layers of this platform. Rejects when none can be started.
+ */
+export async function testSandbox(options: SelfTestOptions = {}): Promise<SandboxReport> {
+  const limits = withLimits(options.limits)
+  const platform = await thisPlatform()
+  const expected = activeLayers(platform)
+  const launch = await prepareLaunch({ layers: options.layers ?? expected })
   const child = new SandboxProcess({
     child: launch(limits),
     startMs: limits.startMs,
@@ -22,8 +34,12 @@ export async function testSandbox(changed?: Partial<SandboxLimits>): Promise<San
     onDown: () => undefined,
   })
   try {
-    const { abilities } = JSON.parse(await child.ready) as { abilities: Abilities }
-    return { layers: describeLayers(thisPlatform()), abilities }
+    const report = JSON.parse(await child.ready) as ChildReport
+    const faults = findFaults(expected, toChildFacts(report, child.pid, limits))
+    return { ...report, layers: describeLayers(platform), faults }
+  } catch (error) {
+    const said = child.stderr === '' ? '' : `; it said: ${child.stderr}`
+    throw new Error(`${(error as Error).message}${said}`, { cause: error })
   } finally {
     await child.end('it was only tested')
   }

@@ -2,20 +2,31 @@ import type { SandboxLimits } from '../limits.ts'
 import { type Launch, prepareLaunch } from './launch.ts'
 import { SandboxProcess } from './sandbox-process.ts'
 
+export interface PoolOptions {
+  readonly isJit?: boolean
+  /** Instead of children with the layers of this machine; for tests. */
+  readonly prepare?: () => Promise<Launch>
+}
+
 /**
  * Keeps one child ready that belongs to nobody yet, so that a killed one is replaced in milliseconds.
  * Lives as long as somebody uses it.
  */
 export class SparePool {
-  readonly #limits: SandboxLimits
+  readonly limits: SandboxLimits
+  /** Whether its children run with V8's compilers. */
+  readonly isJit: boolean
   readonly #prepare: () => Promise<Launch>
   #launch: Launch | null = null
   #spare: SandboxProcess | null = null
   #users = 0
 
-  constructor(limits: SandboxLimits, prepare: () => Promise<Launch> = prepareLaunch) {
-    this.#limits = limits
-    this.#prepare = prepare
+  constructor(limits: SandboxLimits, options: PoolOptions = {}) {
+    const { isJit = false } = options
+    this.isJit = isJit
+    // Compilers reserve addresses that the limit of memory would take for memory.
+    this.limits = isJit ? { ...limits, childDataBytesMax: limits.jitDataBytesMax } : limits
+    this.#prepare = options.prepare ?? (() => prepareLaunch({ isJit }))
   }
 
   join(): void {
@@ -61,9 +72,9 @@ export class SparePool {
 
   #start(launch: Launch): SandboxProcess {
     const child: SandboxProcess = new SandboxProcess({
-      child: launch(this.#limits),
-      startMs: this.#limits.startMs,
-      stderrBytesMax: this.#limits.stderrBytesMax,
+      child: launch(this.limits),
+      startMs: this.limits.startMs,
+      stderrBytesMax: this.limits.stderrBytesMax,
       onDown: () => {
         if (this.#spare === child) this.#spare = null
       },

@@ -1,14 +1,20 @@
 import type { Message } from '@sallyport/sdk/protocol'
-import type { HostState, InstanceSpec, PluginCode } from '../../kernel/plugin-host.ts'
+import type {
+  HostState,
+  InstanceSpec,
+  PluginCode,
+  SandboxCondition,
+} from '../../kernel/plugin-host.ts'
 import { runEffect } from '../effects.ts'
 import { type GuestLibrary, makeGuestLibrary } from '../guest-library.ts'
 import { logLines, type SandboxHostOptions, toGuestOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import type { ActiveCall } from './active-call.ts'
-import { KillClock, TICK_MS } from './kill-clock.ts'
+import { ChildWatch } from './child-watch.ts'
+import { TICK_MS } from './kill-clock.ts'
+import { type Gate, takeContained } from './layer-gate.ts'
 import { LoadedSandbox, WorkFailed } from './loaded-sandbox.ts'
 import type { Piece } from './piece.ts'
-import { readProcessUsage } from './process-usage.ts'
 import { Quarantine } from './quarantine.ts'
 import type { Remains, SandboxProcess } from './sandbox-process.ts'
 import type { SparePool } from './spare-pool.ts'
@@ -28,7 +34,9 @@ export interface SupervisorEvents {
 export interface SupervisorOptions extends SandboxHostOptions {
   readonly name: string
   readonly plugins: readonly PluginCode[]
+  readonly tenant: string | null
   readonly pool: SparePool
+  readonly gate: Gate
   readonly sandboxLimits: SandboxLimits
   readonly events: SupervisorEvents
 }
@@ -42,8 +50,8 @@ const CLOSE_MS = 200
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #limits: SandboxLimits
-  readonly #clock: KillClock
   readonly #quarantine: Quarantine
+  readonly watch: ChildWatch
   #state: HostState = 'starting'
   #reason = ''
   #sandbox: LoadedSandbox | null = null
@@ -56,13 +64,16 @@ export class Supervisor {
   #wasStarved = false
   kills = 0
   starts = 0
+  /** What is known of the child in service. */
+  condition: SandboxCondition | null = null
 
   constructor(options: SupervisorOptions) {
-    const { name, counters, sandboxLimits, nowMs = () => performance.now() } = options
+    const { name, tenant, counters, sandboxLimits: limits } = options
+    const { nowMs = () => performance.now() } = options
     this.#options = options
-    this.#limits = sandboxLimits
-    this.#clock = new KillClock(sandboxLimits)
-    this.#quarantine = new Quarantine(name, { counters, limits: sandboxLimits, nowMs })
+    this.#limits = limits
+    this.#quarantine = new Quarantine(name, { counters, limits, nowMs })
+    this.watch = new ChildWatch({ name, tenant, counters, limits, nowMs })
     options.pool.join()
   }
 
@@ -72,11 +83,6 @@ export class Supervisor {
 
   get process(): SandboxProcess | null {
     return this.#sandbox?.process ?? null
-  }
-
-  rssBytes(): number {
-    const pid = this.process?.pid
-    return pid === undefined ? 0 : (readProcessUsage(pid)?.rssBytes ?? 0)
   }
 
   /** Why no call can be taken now, or null. A call after a quarantine is the trial that ends it. */
@@ -123,11 +129,8 @@ export class Supervisor {
 
   /** A deadline in the guest has passed: the isolate is not to be used again, nor is its process. */
   recycle(piece: Piece, reason: string): void {
-    const { process } = this
-    const usage = process?.pid === undefined ? null : readProcessUsage(process.pid)
-    const burntMs = this.#clock.burntMs(piece, usage)
-    this.#wasStarved = burntMs !== null && burntMs < this.#limits.handlerCpuMs / 4
-    process?.kill(reason, true)
+    this.#wasStarved = this.watch.wasStarved(piece)
+    this.process?.kill(reason, true)
   }
 
   /** Watches from now on until nothing is under way. */
@@ -188,7 +191,9 @@ export class Supervisor {
 
   async #ensureSandbox(): Promise<LoadedSandbox> {
     if (this.#sandbox !== null && !this.#sandbox.process.isDown) return this.#sandbox
-    const process = await this.#options.pool.take()
+    this.condition = null
+    const { process, condition } = await takeContained(this.#options)
+    this.condition = condition
     if (this.#isClosing()) {
       await process.end('its host is closed')
       throw new Error('it is closed')
@@ -196,7 +201,7 @@ export class Supervisor {
     this.starts++
     const sandbox = new LoadedSandbox(process, this.#limits)
     this.#sandbox = sandbox
-    this.#clock.forget()
+    this.watch.begin(process)
     process.adopt((remains) => this.#onDown(sandbox, remains))
     return sandbox
   }
@@ -283,12 +288,9 @@ export class Supervisor {
 
   #tick(): void {
     const { process } = this
+    const reason = this.watch.tick(this.#options.events.hasCalls())
+    if (reason !== null) process?.kill(reason)
     this.#options.events.tick()
-    if (process !== null && !process.isDown) {
-      const usage = process.pid === undefined ? null : readProcessUsage(process.pid)
-      const reason = this.#clock.tick(process, usage, performance.now())
-      if (reason !== null) process.kill(reason)
-    }
     const isBusy = this.#options.events.hasCalls() || (process?.isBusy ?? false)
     if (isBusy || this.#isBooting || this.#timer === null) return
     clearInterval(this.#timer)

@@ -31,6 +31,7 @@ async function startQuickstart() {
       ...process.env,
       SALLYPORT_CONFIG: config,
       SALLYPORT_PROXY_LISTEN: `127.0.0.1:${port}`,
+      SALLYPORT_STATUS_LISTEN: 'off',
       QUICKSTART_UPSTREAM_PORT: String(upstreamPort),
     },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -51,6 +51,7 @@ describe('a setting', () => {
     ['drainTimeout', ['--drain-timeout', '2m'], 120_000],
     ['adminListen', ['--admin-listen', 'off'], 'off'],
     ['statusListen', ['--status-listen', 'off'], 'off'],
+    ['statusListen', ['--status-listen', '[::1]:0'], { hostname: '::1', port: 0 }],
     ['plugin', ['--plugin', 'p.js'], [{ path: join(folder, 'p.js'), tier: 'process' }]],
     ['plugin', ['--plugin', 'p.js=inline'], [{ path: join(folder, 'p.js'), tier: 'inline' }]],
     // A file of that name exists, so the last `=` is part of the path.
@@ -78,7 +79,7 @@ describe('a setting', () => {
       logLevel: 'info',
       drainTimeout: 30_000,
       adminListen: 'off',
-      statusListen: 'off',
+      statusListen: { hostname: '127.0.0.1', port: 8007 },
       store: null,
       trustedIps: [],
       headerNames: 'sallyport',
@@ -86,6 +87,16 @@ describe('a setting', () => {
       pluginGrants: {},
       pluginStore: 'memory',
       vaultEnvPrefix: '',
+      sandboxAllowMissing: [],
+      sandboxJit: [],
+    })
+  })
+
+  test('may be a list in the settings file', () => {
+    const from = folderWith('sandbox_allow_missing: [kill, network]\nsandbox_jit: tenant:acme\n')
+    expect(read([], {}, from).settings).toMatchObject({
+      sandboxAllowMissing: ['kill', 'network'],
+      sandboxJit: ['tenant:acme'],
     })
   })
 
@@ -168,8 +179,16 @@ describe('a bad setting is refused', () => {
       '--admin-listen "127.0.0.1:8001": the Admin API is not served yet; only "off" is accepted',
     ],
     [
-      ['--status-listen', '127.0.0.1:8007'],
-      '--status-listen "127.0.0.1:8007": the status listener is not served yet; only "off" is accepted',
+      ['--status-listen', '8007'],
+      '--status-listen "8007": expected HOSTNAME:PORT, like 127.0.0.1:8000 or [::]:8000, or "off"',
+    ],
+    [
+      ['--sandbox-allow-missing', 'all'],
+      '--sandbox-allow-missing "all": expected "file", "network", "spawn", "kill" or "environment"',
+    ],
+    [
+      ['--sandbox-jit', 'acme'],
+      '--sandbox-jit "acme": expected tenant:NAME or plugin:NAME, like tenant:acme',
     ],
     [
       ['--store', 'sqlite:a.db'],
@@ -177,9 +196,16 @@ describe('a bad setting is refused', () => {
     ],
     [
       ['--plugin', 'p.js=fast'],
-      '--plugin "p.js=fast": expected PATH, PATH=inline, PATH=isolate or PATH=process',
+      '--plugin "p.js=fast": expected PATH, PATH=inline, PATH=isolate, PATH=process or unix:PATH=remote',
     ],
-    [['--plugin', 'p.js=remote'], '--plugin "p.js=remote": the tier "remote" is not served yet'],
+    [
+      ['--plugin', 'p.js=remote'],
+      '--plugin "p.js=remote": a remote plugin is a program that listens on a Unix socket: expected unix:PATH=remote',
+    ],
+    [
+      ['--plugin', 'unix:/run/x.sock=process'],
+      '--plugin "unix:/run/x.sock=process": expected unix:PATH or unix:PATH=remote: what listens there is remote',
+    ],
     [['--access-log', ''], '--access-log "": expected the path of a file'],
     [['--wrokers', '2'], 'start: unknown flag "--wrokers"; did you mean "--workers"?'],
     [['-w', '2'], 'start: unknown flag "-w"'],

@@ -84,6 +84,14 @@ describe('an attack in the process tier', () => {
     30_000,
   )
 
+  test('a child whose event loop turns between its calls is not hurt by its filter', async () => {
+    const { host } = start('tenant:a', {}, `access(pdk) { pdk.log.info('ok') }`)
+    await host.configure([INSTANCE])
+    // The loop has its turn after a thousand reads.
+    for (let count = 0; count < 2_100; count++) await host.call(makeCall({ key: 'key' }))
+    expect(host.stats()).toMatchObject({ calls: 2_100, kills: 0, starts: 1 })
+  })
+
   test('a rejection that nobody handles fails one call and costs no process', async () => {
     const { host } = start(
       'tenant:a',

@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { createIsolateHostFactory, createProcessHostFactory } from '../../sandbox/create-hosts.ts'
 import type { PluginHost } from '../../kernel/plugin-host.ts'
 import { makeCall, makeHostOptions, makePlugin } from '../support/host-call.ts'
-import { TIERS } from './tiers.ts'
+import { prepareTier, TIERS, type TierPlugins } from './tiers.ts'
 
-const hosts: PluginHost[] = []
+const started: [PluginHost, TierPlugins][] = []
 afterEach(async () => {
-  await Promise.all(hosts.splice(0).map((host) => host.close()))
+  for (const [host, prepared] of started.splice(0)) {
+    await host.close()
+    await prepared.close()
+  }
 })
 
 describe.each(TIERS)('a body of the full size in the %s tier', (tier) => {
@@ -14,8 +16,6 @@ describe.each(TIERS)('a body of the full size in the %s tier', (tier) => {
     // The deadlines of the process tier are the real ones: what is tested is that they suffice.
     const limits = tier === 'process' ? {} : { isolateHandlerMs: 2_000 }
     const { options } = makeHostOptions({ limits })
-    const factory =
-      tier === 'process' ? createProcessHostFactory(options) : createIsolateHostFactory(options)
     const plugin = makePlugin(
       'p',
       `async access(pdk) {
@@ -24,8 +24,13 @@ describe.each(TIERS)('a body of the full size in the %s tier', (tier) => {
         pdk.log.info(body.length, ' ', body[1], ' ', body.at(-1))
       }`,
     )
-    const host = factory.createHost({ name: 'tenant:acme', tenant: 'acme', plugins: [plugin] })
-    hosts.push(host)
+    const prepared = await prepareTier(tier, [plugin], options)
+    const host = prepared.factory!.createHost({
+      name: 'tenant:acme',
+      tenant: 'acme',
+      plugins: prepared.codes,
+    })
+    started.push([host, prepared])
     await host.configure([{ key: 'key', id: 'id', pluginName: 'p', config: {} }])
     const body = Buffer.alloc(1_048_576, 'abc')
     const call = makeCall({

@@ -39,11 +39,15 @@ export class GatewayProcess {
     const port = await findFreePort()
     const args = ['--conditions=source', '--no-node-snapshot', join(ROOT, entry), 'start']
     const settings = ['--config', config, '--proxy-listen', `127.0.0.1:${port}`]
-    const child = spawn(process.execPath, [...args, ...settings, '--access-log', 'off'], {
-      cwd: folder,
-      env: { ...process.env, NODE_OPTIONS: toNodeOptions(youngGeneration) },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    })
+    const child = spawn(
+      process.execPath,
+      [...args, ...settings, '--access-log', 'off', '--status-listen', 'off'],
+      {
+        cwd: folder,
+        env: { ...process.env, NODE_OPTIONS: toNodeOptions(youngGeneration) },
+        stdio: ['ignore', 'inherit', 'inherit'],
+      },
+    )
     const gateway = new GatewayProcess(port, child, folder)
     try {
       await gateway.#ready()

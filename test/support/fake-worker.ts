@@ -84,6 +84,7 @@ runWorker(
           await Promise.race([close(), sleep(deadlineMs, null, { ref: false })])
         },
         close: () => Promise.resolve(server.closeAllConnections()),
+        status: () => ({ version, hash: 'fake', inFlight: 0, hosts: [], instances: [] }),
       }
       return Promise.resolve(gateway)
     },

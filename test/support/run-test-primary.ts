@@ -7,10 +7,12 @@ import { openDescriptor } from '../../kernel/telemetry/log.ts'
 const primary = await startPrimary({
   workers: 2,
   proxyListen: { hostname: '127.0.0.1', port: 0 },
+  statusListen: 'off',
   accessLog: 'off',
   logLevel: 'silent',
   drainMs: 1000,
   gateway: {},
+  sandbox: { allowMissing: [], jit: [] },
   plugins: [],
   program: {
     file: fileURLToPath(new URL('./fake-worker.ts', import.meta.url)),

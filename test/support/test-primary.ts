@@ -39,10 +39,12 @@ export async function startTestPrimary(
   const primary = await startPrimary({
     workers: 1,
     proxyListen: { hostname: '127.0.0.1', port: 0 },
+    statusListen: 'off',
     accessLog: 'off',
     logLevel: 'info',
     drainMs: 5000,
     gateway: {},
+    sandbox: { allowMissing: [], jit: [] },
     plugins: [],
     program: FAKE_WORKER,
     readConfiguration: () => {

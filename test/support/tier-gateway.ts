@@ -1,23 +1,12 @@
 import { type Plugin, type PluginPermissions, toManifest } from '@sallyport/sdk'
 import { onTestFinished } from 'vitest'
 import type { GatewayOptions } from '../../kernel/gateway.ts'
-import type { PluginCode } from '../../kernel/plugin-host.ts'
-import { createIsolateHostFactory, createProcessHostFactory } from '../../sandbox/create-hosts.ts'
+import type { PluginCode, Tier } from '../../kernel/plugin-host.ts'
+import { createProcessHostFactory } from '../../sandbox/create-hosts.ts'
+import { PATIENT, prepareTier } from '../sandbox/tiers.ts'
 import { startTestGateway, type TestGateway } from './gateway.ts'
 import { makeHostOptions } from './host-call.ts'
 import { startUpstream, type TestUpstream } from './upstream.ts'
-
-export const CODE_TIERS = ['inline', 'isolate', 'process'] as const
-export type CodeTier = (typeof CODE_TIERS)[number]
-
-/** Deadlines of a machine that has other things to do. */
-const PATIENT = {
-  handlerCpuMs: 2_000,
-  isolateHandlerMs: 2_000,
-  killCpuMs: 4_000,
-  silenceMs: 8_000,
-  loadMs: 8_000,
-}
 
 export interface SourcePlugin {
   readonly name: string
@@ -26,8 +15,8 @@ export interface SourcePlugin {
   readonly permissions?: PluginPermissions
 }
 
-/** The same source in any tier, asking for these permissions. */
-async function toTierCode(tier: CodeTier, plugin: SourcePlugin): Promise<PluginCode> {
+/** As the loader would give it, asking for these permissions. */
+async function toCode(plugin: SourcePlugin): Promise<PluginCode> {
   const { name, body, permissions = {} } = plugin
   const asked = JSON.stringify(permissions)
   const source = `export default { name: '${name}', version: '1.0.0', permissions: ${asked},
@@ -35,8 +24,7 @@ async function toTierCode(tier: CodeTier, plugin: SourcePlugin): Promise<PluginC
   const url = `data:text/javascript,${encodeURIComponent(source)}`
   const { default: module } = (await import(/* @vite-ignore */ url)) as { default: Plugin }
   const manifest = toManifest(module)
-  if (tier === 'inline') return { manifest, tier, module, source: null, origin: 'test' }
-  return { manifest, tier, module: null, source, origin: 'test' }
+  return { manifest, tier: 'process', module: null, source, origin: 'test' }
 }
 
 export interface TierGateway extends TestGateway {
@@ -45,7 +33,7 @@ export interface TierGateway extends TestGateway {
 
 /** A gateway with plugins in one tier; each is global unless `yaml` says otherwise. Ends with the test. */
 export async function startTierGateway(options: {
-  tier: CodeTier
+  tier: Tier
   plugins: readonly SourcePlugin[]
   gateway?: Partial<GatewayOptions>
   /** What the declarative file has besides the upstream. */
@@ -54,15 +42,17 @@ export async function startTierGateway(options: {
   const { tier, plugins } = options
   const upstream = await startUpstream()
   onTestFinished(() => upstream.close())
-  const code = await Promise.all(plugins.map((plugin) => toTierCode(tier, plugin)))
   const { options: hostOptions } = makeHostOptions({ limits: PATIENT })
+  const prepared = await prepareTier(tier, await Promise.all(plugins.map(toCode)), hostOptions)
+  onTestFinished(() => prepared.close())
   const names = plugins.map(({ name }) => `{ name: ${name} }`).join(', ')
   const gateway = await startTestGateway({
-    code,
+    code: prepared.codes,
     gateway: {
       hostFactories: {
-        isolate: createIsolateHostFactory(hostOptions),
+        // Where a tenant's plugins go that were to run in a worker.
         process: createProcessHostFactory(hostOptions),
+        ...(prepared.factory === null ? {} : { [tier]: prepared.factory }),
       },
       ...options.gateway,
     },

@@ -43,7 +43,15 @@ plugins: [{ name: counting, config: { key: "{vault://env/the-key}" } }]
 }
 
 function start(folder: string) {
-  const args = ['start', '--config', 'kong.yml', '--proxy-listen', '127.0.0.1:0']
+  const args = [
+    'start',
+    '--config',
+    'kong.yml',
+    '--proxy-listen',
+    '127.0.0.1:0',
+    '--status-listen',
+    'off',
+  ]
   const child = spawn(
     process.execPath,
     ['--conditions=source', '--no-node-snapshot', main, ...args],

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { once } from 'node:events'
@@ -12,6 +12,7 @@ import { isAlive, until } from '../../support/test-primary.ts'
 const main = fileURLToPath(new URL('../../../kernel/main.ts', import.meta.url))
 
 interface LogLine {
+  status?: string
   level: string
   msg: string
   proxy?: string
@@ -75,7 +76,7 @@ services:
 
 async function startGateway(folder: string, ...args: string[]) {
   const run = new Run(folder, [
-    ...['start', '--config', 'kong.yml', '--proxy-listen', '127.0.0.1:0'],
+    ...['start', '--config', 'kong.yml', '--proxy-listen', '127.0.0.1:0', '--status-listen', 'off'],
     ...args,
   ])
   const ready = await run.logged('the gateway is ready')
@@ -103,6 +104,35 @@ describe('start', () => {
       expect(workerPid === undefined || !isAlive(workerPid)).toBe(true)
   })
 
+  test('serves a plugin that is a program of its own, and ends while that runs on', async () => {
+    const folder = await folderWithUpstream()
+    const socket = join(folder, 'far.sock')
+    const sdk = new URL('../../../sdk/serve.ts', import.meta.url).href
+    writeFileSync(
+      join(folder, 'far.mjs'),
+      `import { serve } from '${sdk}'
+       const access = async (pdk, { word }) => {
+         const { rss } = await pdk.node.getMemoryStats()
+         pdk.response.setHeader('x-far', [word, typeof rss, String(process.pid)])
+       }
+       const config = { type: 'object', properties: { word: { type: 'string', default: 'hello' } } }
+       await serve({ name: 'far', version: '1.0.0', config, access }, { socket: '${socket}' })`,
+    )
+    const argv = ['--conditions=source', 'far.mjs']
+    const program = spawn(process.execPath, argv, { cwd: folder, stdio: 'inherit' })
+    onTestFinished(() => void program.kill('SIGKILL'))
+    appendFileSync(join(folder, 'kong.yml'), 'plugins: [{ name: far }]\n')
+    const { run, url } = await startGateway(folder, '--plugin', 'unix:far.sock=remote')
+    const answer = await fetch(`${url}/first`)
+    expect([answer.status, answer.headers.get('x-far')]).toEqual([
+      200,
+      `hello, number, ${program.pid}`,
+    ])
+    run.child.kill('SIGTERM')
+    expect(await run.ended).toBe(0)
+    expect(program.exitCode).toBeNull()
+  })
+
   test('that is told to end leaves no worker behind that is stuck in a plugin', async () => {
     const folder = await folderWithUpstream()
     writeFileSync(
@@ -121,7 +151,15 @@ describe('start', () => {
     const file = join(folder, 'kong.yml')
     writeFileSync(file, `${readFileSync(file, 'utf8')}plugins: [{ name: stuck }]\n`)
     const run = new Run(folder, [
-      ...['start', '--config', 'kong.yml', '--proxy-listen', '127.0.0.1:0'],
+      ...[
+        'start',
+        '--config',
+        'kong.yml',
+        '--proxy-listen',
+        '127.0.0.1:0',
+        '--status-listen',
+        'off',
+      ],
       ...['--plugin', 'stuck.mjs=inline'],
     ])
     await until(() => existsSync(join(folder, 'pid')))
@@ -232,7 +270,7 @@ describe('start ends with one sentence and code 1', () => {
     await once(other, 'listening')
     const address = `127.0.0.1:${(other.address() as AddressInfo).port}`
     const run = new Run(await folderWithUpstream(), [
-      ...['start', '--config', 'kong.yml', '--proxy-listen', address],
+      ...['start', '--config', 'kong.yml', '--proxy-listen', address, '--status-listen', 'off'],
     ])
     expect(await run.ended).toBe(1)
     expect(run.error).toBe(`sallyport: cannot listen on ${address}: the address is in use\n`)
@@ -243,6 +281,79 @@ describe('start ends with one sentence and code 1', () => {
     const run = new Run(tmpdir(), ['start', '--config', '/nowhere/kong.yml'])
     expect(await run.ended).toBe(1)
     expect(run.error).toMatch(/^sallyport: \/nowhere\/kong\.yml: cannot be read: ENOENT[^\n]*\n$/)
+  })
+})
+
+describe('the status listener', () => {
+  test("tells readiness, and every plugin's and sandbox's figures by tenant", async () => {
+    const folder = await folderWithUpstream()
+    const file = join(folder, 'kong.yml')
+    writeFileSync(
+      join(folder, 'mark.js'),
+      `export default {
+        name: 'mark', version: '1.0.0',
+        access(pdk) {
+          if (pdk.request.getHeader('x-throw')) throw new Error('asked to')
+          pdk.response.setHeader('x-mark', 'yes')
+        },
+      }`,
+    )
+    const lines = readFileSync(file, 'utf8').replace('name: one', 'name: one\n    tenant: acme')
+    const route = lines.replace('name: first,', 'name: first, tenant: acme,')
+    writeFileSync(
+      file,
+      `${route}    plugins: [{ name: mark, tenant: acme, id: 0c8e7a52-53bb-4f0c-9a58-0a3c1f6a0001 }]\n` +
+        'tenants: [{ name: acme }]\n',
+    )
+    const { run, url } = await startGateway(
+      folder,
+      ...['--plugin', 'mark.js', '--status-listen', '127.0.0.1:0', '--workers', '2'],
+    )
+    const status = `http://${run.log.find((line) => line.status !== undefined)!.status}`
+    const ready = await fetch(`${status}/status/ready`)
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { message: 'ready', workers: 2, serving: 2 },
+    ])
+    for (let count = 0; count < 5; count++) {
+      const answer = await fetch(`${url}/first`)
+      expect(answer.headers.get('x-mark')).toBe('yes')
+    }
+    expect((await fetch(`${url}/first`, { headers: { 'x-throw': '1' } })).status).toBe(500)
+    const text = await (await fetch(`${status}/metrics`)).text()
+    const sum = (pattern: RegExp) =>
+      [...text.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0)
+    const instance = 'plugin="mark",instance="0c8e7a52-53bb-4f0c-9a58-0a3c1f6a0001",tenant="acme"'
+    expect(
+      sum(new RegExp(`sallyport_plugin_calls_total{worker="."\\,${instance}} (\\d+)`, 'g')),
+    ).toBe(6)
+    expect(text).toMatch(
+      new RegExp(`sallyport_plugin_failures_total{worker="."\\,${instance},kind="error"} 1`),
+    )
+    const host = 'worker="1",host="tenant:acme",tier="process",tenant="acme"'
+    expect(text).toContain(`sallyport_plugin_host_state{${host},state="ready"} 1`)
+    expect(text).toContain(`sallyport_plugin_host_state{${host},state="quarantined"} 0`)
+    expect(text).toMatch(new RegExp(`sallyport_plugin_host_memory_bytes{${host}} [1-9]\\d{6,}`))
+    expect(text).toContain(`sallyport_sandbox_possible{${host},ability="file"} 0`)
+    expect(text).toContain(`sallyport_sandbox_layer_active{${host},layer="no-jit"} 1`)
+    expect((await fetch(`${status}/nothing`)).status).toBe(404)
+    run.child.kill('SIGTERM')
+    expect(await run.ended).toBe(0)
+  })
+
+  test('names its flag when its address is in use', async () => {
+    const other = createTcpServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const address = `127.0.0.1:${(other.address() as AddressInfo).port}`
+    const run = new Run(await folderWithUpstream(), [
+      ...['start', '--config', 'kong.yml', '--proxy-listen', '127.0.0.1:0'],
+      ...['--status-listen', address],
+    ])
+    expect(await run.ended).toBe(1)
+    expect(run.error).toBe(
+      `sallyport: cannot listen on ${address} for --status-listen: the address is in use\n`,
+    )
+    other.close()
   })
 })
 

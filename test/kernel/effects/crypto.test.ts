@@ -1,11 +1,12 @@
 import { createHash, createHmac, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { verifySignature } from '../../../kernel/effects/signatures.ts'
-import { answering, askAnswered, CODE_TIERS, startTierGateway } from '../../support/tier-gateway.ts'
+import { answering, askAnswered, startTierGateway } from '../../support/tier-gateway.ts'
+import { ALL_TIERS } from '../../sandbox/tiers.ts'
 
 const DATA = Buffer.from('header.payload')
 
-describe.each(CODE_TIERS)('pdk.crypto in the %s tier', (tier) => {
+describe.each(ALL_TIERS)('pdk.crypto in the %s tier', (tier) => {
   const evaluate = async (expression: string) =>
     askAnswered(
       await startTierGateway({ tier, plugins: [{ name: 'p', body: answering(expression) }] }),

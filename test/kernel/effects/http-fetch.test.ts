@@ -1,13 +1,9 @@
+import type { Tier } from '../../../kernel/plugin-host.ts'
 import { createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import {
-  answering,
-  askAnswered,
-  CODE_TIERS,
-  type CodeTier,
-  startTierGateway,
-} from '../../support/tier-gateway.ts'
+import { answering, askAnswered, startTierGateway } from '../../support/tier-gateway.ts'
+import { ALL_TIERS } from '../../sandbox/tiers.ts'
 import { type Answer, startUpstream } from '../../support/upstream.ts'
 
 /** Where names lead in these tests; whatever is not here has no address. */
@@ -27,7 +23,7 @@ async function startServer(answer?: Answer) {
 }
 
 /** A gateway whose plugin does what the expression says; it may ask `api.test` at this port. */
-async function fetching(tier: CodeTier, port: number, expression: string) {
+async function fetching(tier: Tier, port: number, expression: string) {
   const names: string[] = []
   const gateway = await startTierGateway({
     tier,
@@ -52,7 +48,7 @@ async function fetching(tier: CodeTier, port: number, expression: string) {
   return Object.assign(gateway, { names })
 }
 
-describe.each(CODE_TIERS)('http.fetch in the %s tier', (tier) => {
+describe.each(ALL_TIERS)('http.fetch in the %s tier', (tier) => {
   it('asks the server that was granted and gives its answer', async () => {
     const server = await startServer((request, response) => {
       response.writeHead(201, { 'X-Seen': request.headers['x-own'] ?? '' })

@@ -1,17 +1,13 @@
+import type { Tier } from '../../../kernel/plugin-host.ts'
 import { describe, expect, it } from 'vitest'
 import { PluginCache } from '../../../kernel/effects/plugin-cache.ts'
-import {
-  answering,
-  askAnswered,
-  CODE_TIERS,
-  startTierGateway,
-  type CodeTier,
-} from '../../support/tier-gateway.ts'
+import { answering, askAnswered, startTierGateway } from '../../support/tier-gateway.ts'
+import { ALL_TIERS } from '../../sandbox/tiers.ts'
 
 const ALL = { cache: true, store: true }
 
 /** A gateway whose plugin `p` does what the expression says, with cache and store granted. */
-function valuing(tier: CodeTier, expression: string) {
+function valuing(tier: Tier, expression: string) {
   return startTierGateway({
     tier,
     plugins: [{ name: 'p', body: answering(expression), permissions: ALL }],
@@ -19,7 +15,7 @@ function valuing(tier: CodeTier, expression: string) {
   })
 }
 
-describe.each(CODE_TIERS)('values of a plugin in the %s tier', (tier) => {
+describe.each(ALL_TIERS)('values of a plugin in the %s tier', (tier) => {
   it('stay in the cache from one request to the next', async () => {
     const gateway = await valuing(
       tier,

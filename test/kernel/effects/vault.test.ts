@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { SecretTexts } from '../../../kernel/effects/secret-texts.ts'
 import { parseSecretReference, SecretList } from '../../../kernel/effects/secret-reference.ts'
-import { answering, askAnswered, CODE_TIERS, startTierGateway } from '../../support/tier-gateway.ts'
+import { answering, askAnswered, startTierGateway } from '../../support/tier-gateway.ts'
+import { ALL_TIERS } from '../../sandbox/tiers.ts'
 
 const SECRET = 'correct horse battery'
 const VARIABLES = {
@@ -12,7 +13,7 @@ const VARIABLES = {
 }
 const ASKED = { vault: ['{vault://env/'] }
 
-describe.each(CODE_TIERS)('a secret in the %s tier', (tier) => {
+describe.each(ALL_TIERS)('a secret in the %s tier', (tier) => {
   it('is what the reference stands for, in the configuration and for vault.get', async () => {
     const gateway = await startTierGateway({
       tier,

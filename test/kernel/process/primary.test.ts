@@ -28,6 +28,23 @@ describe('a primary', () => {
     expect(primary.stderr.text).toContain('the gateway is ready')
   })
 
+  test('tells its readiness and metrics also while a worker is stuck', async () => {
+    const primary = await startTestPrimary({
+      statusListen: { hostname: '127.0.0.1', port: 0 },
+      timings: { silenceMs: 60_000 },
+    })
+    const url = `http://127.0.0.1:${primary.statusAddress!.port}`
+    const metrics = async () => (await fetch(`${url}/metrics`)).text()
+    expect(await metrics()).toMatch(/^sallyport_worker_answers\{worker="1",pid="\d+"\} 1$/m)
+    expect((await fetch(`${url}/status/ready`)).status).toBe(200)
+    expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(405)
+    const hanging = primary.get('/hang').catch(() => null)
+    await until(() => primary.workers.length === 1)
+    await expect.poll(metrics).toMatch(/^sallyport_worker_answers\{worker="1",pid="\d+"\} 0$/m)
+    primary.kill()
+    await hanging
+  })
+
   test('does not start when a worker refuses the first snapshot', async () => {
     const start = startTestPrimary({
       readConfiguration: () => Promise.resolve(toConfiguration(['refuse-me'])),

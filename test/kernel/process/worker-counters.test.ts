@@ -28,6 +28,21 @@ test('additions of one tick travel together and get the totals of the primary', 
   expect(await totals).toEqual([41, 42])
 })
 
+test('what is taken from a bucket of the node travels with them', async () => {
+  const { sent, counters } = countersWith()
+  const left = counters.spend('cpu:x', 7, { size: 100, fillMs: 1000 })
+  await sleep(5)
+  expect(sent[0]!.items).toEqual([['cpu:x', 7, 1000, 100]])
+  counters.onCounted(1, [12])
+  expect(await left).toBe(12)
+})
+
+test('a bucket is kept here while the primary is late', async () => {
+  const { counters } = countersWith(20)
+  expect(await counters.spend('cpu:x', 7, { size: 100, fillMs: 1e9 })).toBe(93)
+  expect(await counters.spend('cpu:x', 7, { size: 100, fillMs: 1e9 })).toBeCloseTo(86)
+})
+
 test('additions during a batch go with the next one', async () => {
   const { sent, counters } = countersWith()
   const first = counters.add('a:x', 1, 1000)

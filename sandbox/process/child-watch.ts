@@ -1,0 +1,88 @@
+import type { CountersPort } from '../host-options.ts'
+import type { SandboxLimits } from '../limits.ts'
+import { CpuBudget } from './cpu-budget.ts'
+import { CpuMeter } from './cpu-meter.ts'
+import { KillClock } from './kill-clock.ts'
+import type { Piece } from './piece.ts'
+import { type ProcessUsage, readProcessUsage } from './process-usage.ts'
+import type { SandboxProcess } from './sandbox-process.ts'
+
+export interface WatchOptions {
+  readonly name: string
+  readonly tenant: string | null
+  readonly counters: CountersPort
+  readonly limits: SandboxLimits
+  readonly nowMs: () => number
+}
+
+/** Looks at one child after the other: when to kill it, what it burns, what its tenant has left. */
+export class ChildWatch {
+  readonly #limits: SandboxLimits
+  readonly #clock: KillClock
+  readonly #meter = new CpuMeter()
+  /** Null for a plugin that no tenant owns. */
+  readonly #budget: CpuBudget | null
+  #process: SandboxProcess | null = null
+
+  constructor(options: WatchOptions) {
+    const { name, tenant, limits } = options
+    this.#limits = limits
+    this.#clock = new KillClock(limits)
+    this.#budget = tenant === null ? null : new CpuBudget(name, options)
+  }
+
+  /** Another child is watched from now on. */
+  begin(process: SandboxProcess): void {
+    this.#process = process
+    this.#clock.forget()
+    this.#meter.begin(this.#usage())
+  }
+
+  /** To be called every `TICK_MS`. The reason to kill the child now, or null. */
+  tick(hasCalls: boolean): string | null {
+    const process = this.#process
+    if (process === null || process.isDown) return null
+    const usage = this.#usage()
+    this.#charge(usage, hasCalls)
+    return this.#clock.tick(process, usage, performance.now())
+  }
+
+  /** Whether a piece that ran into its deadline did so without having had the CPU for it. */
+  wasStarved(piece: Piece): boolean {
+    const usage = this.#usage()
+    this.#charge(usage, false)
+    const burntMs = this.#clock.burntMs(piece, usage)
+    return burntMs !== null && burntMs < this.#limits.handlerCpuMs / 4
+  }
+
+  /** Whether the child may be given one more call: the tenant's budget decides. */
+  mayBegin(): boolean {
+    return this.#budget?.mayBegin(this.#process?.pieces ?? 0) ?? true
+  }
+
+  /** Whether the tenant has used up its budget, but for what it gets from moment to moment. */
+  get isScarce(): boolean {
+    return this.#budget?.isScarce ?? false
+  }
+
+  /** CPU that all children have burnt so far, in milliseconds. */
+  get cpuMs(): number {
+    return this.#meter.totalMs
+  }
+
+  /** Of the child in service; 0 while there is none. */
+  get rssBytes(): number {
+    return this.#usage()?.rssBytes ?? 0
+  }
+
+  #usage(): ProcessUsage | null {
+    const pid = this.#process?.pid
+    return pid === undefined ? null : readProcessUsage(pid)
+  }
+
+  #charge(usage: ProcessUsage | null, hasCalls: boolean): void {
+    const burntMs = this.#meter.look(usage)
+    // While calls wait it is a question, too: other workers burn of the same budget.
+    if (burntMs > 0 || hasCalls) this.#budget?.burn(burntMs)
+  }
+}

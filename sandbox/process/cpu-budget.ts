@@ -1,0 +1,78 @@
+import type { CountersPort } from '../host-options.ts'
+import type { SandboxLimits } from '../limits.ts'
+
+export interface BudgetOptions {
+  readonly counters: CountersPort
+  readonly limits: SandboxLimits
+  readonly nowMs: () => number
+}
+
+/**
+ * What a tenant may burn of CPU on this node over time: a bucket that fills by itself, kept by the
+ * primary for all workers. What was burnt is taken from it afterwards, and calls wait while it is
+ * empty; nothing is killed for it. Between two reports a worker goes by what it knows: the node's use
+ * exceeds the bucket by at most what each worker lets begin meanwhile.
+ */
+export class CpuBudget {
+  readonly #key: string
+  readonly #options: BudgetOptions
+  #levelMs: number
+  #atMs: number
+  /** Burnt and not reported yet. */
+  #openMs = 0
+  #isReporting = false
+
+  constructor(hostName: string, options: BudgetOptions) {
+    this.#key = `cpu:${hostName}`
+    this.#options = options
+    this.#levelMs = options.limits.tenantCpuMs
+    this.#atMs = options.nowMs()
+  }
+
+  /** What is left in milliseconds of CPU; below zero after more was burnt than there was. */
+  get leftMs(): number {
+    const { tenantCpuMs, tenantCpuFillMs } = this.#options.limits
+    const passedMs = this.#options.nowMs() - this.#atMs
+    return Math.min(tenantCpuMs, this.#levelMs + (passedMs / tenantCpuFillMs) * tenantCpuMs)
+  }
+
+  /** Whether next to nothing is left: who has to wait now does so because of the budget. */
+  get isScarce(): boolean {
+    return this.leftMs < this.#options.limits.tenantCpuMs / 4
+  }
+
+  /**
+   * Whether one more call may begin beside so many that a child has before it. Each of them may burn
+   * as much as a handler may: what has begun cannot be taken back.
+   */
+  mayBegin(pieces: number): boolean {
+    return this.leftMs > pieces * this.#options.limits.handlerCpuMs
+  }
+
+  /** To be told what was burnt since the last time, and also asked while calls wait: 0 is a question. */
+  burn(cpuMs: number): void {
+    const { limits } = this.#options
+    this.#levelMs = Math.max(-limits.tenantCpuMs, this.leftMs - cpuMs)
+    this.#atMs = this.#options.nowMs()
+    this.#openMs += cpuMs
+    if (!this.#isReporting) void this.#report()
+  }
+
+  async #report(): Promise<void> {
+    const { counters, limits, nowMs } = this.#options
+    if (counters.spend === undefined) return
+    this.#isReporting = true
+    const amountMs = this.#openMs
+    this.#openMs = 0
+    const bucket = { size: limits.tenantCpuMs, fillMs: limits.tenantCpuFillMs }
+    try {
+      const leftMs = await counters.spend(this.#key, amountMs, bucket)
+      // What was burnt meanwhile is not in the answer.
+      this.#levelMs = leftMs - this.#openMs
+      this.#atMs = nowMs()
+    } catch {
+      // Counters that cannot be reached: this worker goes by what it has burnt itself.
+    }
+    this.#isReporting = false
+  }
+}

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest'
+import type { GatewayStatus } from '../../../kernel/gateway.ts'
+import type { WorkerReport } from '../../../kernel/process/supervisor.ts'
+import { toMetricsText } from '../../../kernel/telemetry/metrics.ts'
+
+function makeStatus(changed: Partial<GatewayStatus> = {}): GatewayStatus {
+  return { version: 3, hash: 'h', inFlight: 7, hosts: [], instances: [], ...changed }
+}
+
+function makeReport(changed: Partial<WorkerReport> = {}): WorkerReport {
+  return { place: 1, pid: 10, state: 'serving', version: 3, status: makeStatus(), ...changed }
+}
+
+const STATS = { calls: 5, errors: 1, timeouts: 2, kills: 3, starts: 4, queued: 6, rssBytes: 7 }
+
+test('a family has its help, its type and its samples', () => {
+  const text = toMetricsText({ workers: 2, reports: [makeReport()] })
+  expect(text).toContain(
+    '# HELP sallyport_workers workers that there should be\n# TYPE sallyport_workers gauge\nsallyport_workers 2\n',
+  )
+  expect(text).toContain('sallyport_requests_in_flight{worker="1"} 7\n')
+  expect(text.endsWith('\n')).toBe(true)
+})
+
+test('a state is told as one sample for each that there is', () => {
+  const hosts = [{ name: 'tenant:a', tier: 'process', state: 'quarantined', stats: STATS }] as const
+  const text = toMetricsText({
+    workers: 1,
+    reports: [makeReport({ status: makeStatus({ hosts }) })],
+  })
+  const states = text.match(/^sallyport_plugin_host_state\{.*$/gm)!
+  expect(states).toHaveLength(7)
+  expect(states.filter((line) => line.endsWith(' 1'))).toEqual([
+    'sallyport_plugin_host_state{worker="1",host="tenant:a",tier="process",tenant="a",state="quarantined"} 1',
+  ])
+  expect(text).toContain('sallyport_plugin_host_kills_total{worker="1",host="tenant:a"')
+  // What a host does not count is not told as zero.
+  expect(text).not.toMatch(/^sallyport_plugin_host_cpu_seconds_total\{/m)
+})
+
+test('a worker that does not answer is told, and a name cannot break a line', () => {
+  const stats = { ...STATS, cpuMs: 1_500, sandbox: null }
+  const hosts = [{ name: 'tenant:a"b\\c\nd', tier: 'process', state: 'ready', stats }] as const
+  const text = toMetricsText({
+    workers: 2,
+    reports: [
+      makeReport({ status: makeStatus({ hosts }) }),
+      makeReport({ place: 2, pid: 11, status: null }),
+    ],
+  })
+  expect(text).toContain('sallyport_worker_answers{worker="2",pid="11"} 0\n')
+  expect(text).toContain('host="tenant:a\\"b\\\\c\\nd"')
+  expect(text).toMatch(/^sallyport_plugin_host_cpu_seconds_total\{.*\} 1\.5$/m)
+})
+
+test('no sample is there twice while a worker drains beside its replacement', () => {
+  const text = toMetricsText({
+    workers: 1,
+    reports: [
+      makeReport({ state: 'draining', status: makeStatus({ inFlight: 1 }) }),
+      makeReport({ pid: 12, status: makeStatus({ inFlight: 2 }) }),
+    ],
+  })
+  const names = text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.slice(0, line.lastIndexOf(' ')))
+  expect(new Set(names).size).toBe(names.length)
+  expect(text).toContain('sallyport_requests_in_flight{worker="1"} 2\n')
+})

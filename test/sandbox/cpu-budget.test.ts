@@ -1,0 +1,145 @@
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { createProcessHostFactory } from '../../sandbox/create-hosts.ts'
+import type { CountersPort } from '../../sandbox/host-options.ts'
+import { withLimits } from '../../sandbox/limits.ts'
+import { CpuBudget } from '../../sandbox/process/cpu-budget.ts'
+import { CpuMeter } from '../../sandbox/process/cpu-meter.ts'
+import { TokenBuckets } from '../../kernel/token-buckets.ts'
+import { makeCall, makeHostOptions, makePlugin } from '../support/host-call.ts'
+
+const limits = withLimits({})
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+function makeNode() {
+  const clock = { nowMs: 1_000 }
+  const nowMs = () => clock.nowMs
+  const buckets = new TokenBuckets(nowMs)
+  const counters: CountersPort = {
+    add: () => Promise.resolve(0),
+    spend: (key, amount, bucket) => Promise.resolve(buckets.spend(key, amount, bucket)),
+  }
+  return { clock, budget: () => new CpuBudget('tenant:a', { counters, limits, nowMs }), counters }
+}
+
+describe('a budget', () => {
+  test('is a burst of two seconds, and 20 % of a core after it', async () => {
+    const { clock, budget } = makeNode()
+    const mine = budget()
+    expect(mine.mayBegin(0)).toBe(true)
+    mine.burn(2_000)
+    await turn()
+    expect([mine.leftMs, mine.mayBegin(0)]).toEqual([0, false])
+    clock.nowMs += 1_000
+    expect(mine.leftMs).toBeCloseTo(200)
+    clock.nowMs += 60_000
+    expect(mine.leftMs).toBe(2_000)
+  })
+
+  test('lets fewer calls begin at once the less there is left', () => {
+    const { budget } = makeNode()
+    const mine = budget()
+    expect([mine.mayBegin(39), mine.mayBegin(40)]).toEqual([true, false])
+    mine.burn(1_890)
+    expect([mine.mayBegin(2), mine.mayBegin(3)]).toEqual([true, false])
+    expect(mine.isScarce).toBe(true)
+  })
+
+  test('is one for all workers of a node', async () => {
+    const { budget } = makeNode()
+    const [one, two] = [budget(), budget()]
+    one.burn(1_500)
+    await turn()
+    expect(two.leftMs).toBe(2_000)
+    two.burn(400)
+    await turn()
+    expect(two.leftMs).toBe(100)
+    // Who waits asks.
+    one.burn(0)
+    await turn()
+    expect(one.leftMs).toBe(100)
+  })
+
+  test('never owes more than one burst, so nobody waits for longer than that takes', async () => {
+    const { clock, budget } = makeNode()
+    const mine = budget()
+    mine.burn(60_000)
+    await turn()
+    expect(mine.leftMs).toBe(-2_000)
+    clock.nowMs += 10_001
+    expect(mine.mayBegin(0)).toBe(true)
+  })
+
+  test('goes by what this worker burnt while the counters cannot be reached', async () => {
+    const add = () => Promise.reject(new Error('gone'))
+    const mine = new CpuBudget('tenant:a', {
+      counters: { add, spend: add },
+      limits,
+      nowMs: () => 0,
+    })
+    mine.burn(700)
+    await turn()
+    mine.burn(700)
+    await turn()
+    expect(mine.leftMs).toBe(600)
+  })
+})
+
+test('a meter adds up children and leaves out what their start took', () => {
+  const meter = new CpuMeter()
+  meter.begin({ cpuMs: 90, rssBytes: 0 })
+  expect(meter.look({ cpuMs: 120, rssBytes: 0 })).toBe(30)
+  expect(meter.look(null)).toBe(0)
+  meter.begin({ cpuMs: 80, rssBytes: 0 })
+  expect(meter.look({ cpuMs: 85, rssBytes: 0 })).toBe(5)
+  expect(meter.totalMs).toBe(35)
+})
+
+describe('a tenant that burns more than its budget', () => {
+  const BODY = `access(pdk) {
+    if (pdk.request.getId() !== 'burn') return pdk.log.info('ok')
+    const at = Date.now()
+    while (Date.now() - at < 20);
+  }`
+  const INSTANCE = { key: 'key', id: 'id', pluginName: 'p', config: {} }
+
+  test('waits, is refused at its deadline, is not killed, and is served again later', async () => {
+    const { options, strikes } = makeHostOptions({
+      limits: { tenantCpuMs: 100, tenantCpuFillMs: 2_000 },
+    })
+    const factory = createProcessHostFactory(options)
+    const plugins = [makePlugin('p', BODY)]
+    const make = async (tenant: string) => {
+      const host = factory.createHost({ name: `tenant:${tenant}`, tenant, plugins })
+      onTestFinished(() => host.close())
+      await host.configure([INSTANCE])
+      return host
+    }
+    const [greedy, modest] = await Promise.all([make('greedy'), make('modest')])
+    const burn = () =>
+      greedy.call(makeCall({ key: 'key', view: { request: { id: 'burn' } }, timeoutMs: 1_000 }))!
+    // 1,200 ms of CPU are asked for; within their deadline 150 ms are to be had.
+    const outcomes = await Promise.allSettled(Array.from({ length: 60 }, burn))
+    const refused = outcomes.filter(({ status }) => status === 'rejected')
+    expect(refused.length).toBeGreaterThan(20)
+    expect(refused.length).toBeLessThan(60)
+    for (const outcome of refused) {
+      const { reason } = outcome as PromiseRejectedResult
+      expect(reason).toMatchObject({
+        kind: 'throttled',
+        message: expect.stringContaining('CPU budget of 100 ms in 2000 ms') as string,
+      })
+    }
+    const call = makeCall({ key: 'key' })
+    await modest.call(call)
+    expect(call.applied).toHaveLength(1)
+    expect(greedy.state).toBe('ready')
+    expect(greedy.stats()).toMatchObject({ kills: 0, starts: 1, queued: 0 })
+    expect(greedy.stats().throttled).toBeGreaterThanOrEqual(refused.length)
+    expect(greedy.stats().cpuMs).toBeGreaterThan(50)
+    expect(strikes.size).toBe(0)
+    // A call that may wait for longer is served.
+    const later = makeCall({ key: 'key', timeoutMs: 30_000 })
+    await greedy.call(later)
+    expect(later.applied).toHaveLength(1)
+  }, 40_000)
+})
