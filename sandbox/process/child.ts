@@ -25,8 +25,10 @@ import { installSyscallFilter } from './syscall-filter.ts'
 import { syscallsOf } from './syscalls.ts'
 
 const CHANNEL = 3
+const STDERR = 2
 const READ_BYTES = 64 * 1024
 /** Exit codes for the supervisor's log. */
+const EXIT_ERROR = 1
 const EXIT_PROTOCOL = 2
 const EXIT_BROKEN = 3
 /** Reads after which what Node has put aside gets its turn. */
@@ -56,11 +58,14 @@ const isolatedVm = loadIsolatedVm(addonPath)
 new isolatedVm.Isolate({ memoryLimit: 8 }).dispose()
 // The zone of the clock is read from a file, at its first use.
 new Date().getTimezoneOffset()
+const buffer = Buffer.allocUnsafe(READ_BYTES)
 const decoder = new FrameDecoder()
 const encoder = new FrameEncoder()
 const service = new ChildService(isolatedVm, send)
 let greeted = false
 let report: ChildReport | null = null
+/** Behind the filter Node cannot end a process: it closes its event loop, by io_uring (see below). */
+let end: (code: number) => void = (code) => process.exit(code)
 // Only when nothing is left to be closed: the event loop does that by io_uring, which the filter
 // refuses, and libuv aborts a process whose io_uring is refused.
 process.stdin.once('close', () => setImmediate(() => setImmediate(lockDown))).destroy()
@@ -72,6 +77,7 @@ function lockDown(): void {
   let filter: string | null = null
   let native: ChildReport['native'] = null
   if (natively !== null && table !== null) {
+    end = (code) => natively.exit(code)
     filter = installSyscallFilter(natively, table)
     native = probeNatively(natively, table, victimPid)
   } else if (hasFilter) filter = 'system calls cannot be made'
@@ -88,18 +94,25 @@ function lockDown(): void {
 }
 
 function serve(): void {
-  const buffer = Buffer.allocUnsafe(READ_BYTES)
-  for (let reads = 0; reads < READS_PER_TURN; reads++) {
-    const count = readSync(CHANNEL, buffer, 0, READ_BYTES, null)
-    if (count === 0) process.exit(0)
-    try {
-      decoder.push(buffer.subarray(0, count), take)
-    } catch (error) {
-      if (error instanceof ProtocolError) process.exit(EXIT_PROTOCOL)
-      throw error
-    }
+  try {
+    for (let reads = 0; reads < READS_PER_TURN; reads++) readFrames()
+  } catch (error) {
+    // A fault of this program: its last words are for the gateway's log.
+    writeSync(STDERR, `${error instanceof Error ? error.stack : String(error)}\n`)
+    end(EXIT_ERROR)
   }
   setImmediate(serve)
+}
+
+function readFrames(): void {
+  const count = readSync(CHANNEL, buffer, 0, READ_BYTES, null)
+  if (count === 0) end(0)
+  try {
+    decoder.push(buffer.subarray(0, count), take)
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    end(EXIT_PROTOCOL)
+  }
 }
 
 function take(value: unknown): void {
@@ -110,7 +123,7 @@ function take(value: unknown): void {
   } else greet(message)
   flush()
   // After a deadline or the end of an isolate nothing of V8 is to be relied on any more.
-  if (service.isBroken) process.exit(EXIT_BROKEN)
+  if (service.isBroken) end(EXIT_BROKEN)
 }
 
 function greet(message: Message): void {

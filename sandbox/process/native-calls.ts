@@ -5,6 +5,8 @@ export interface NativeCalls {
   syscall(number: number, ...args: bigint[]): bigint
   /** `errno` of the last call. */
   lastError(): number
+  /** Ends the process at once, without what Node and the C library do at an end. */
+  exit(code: number): void
   /** Where the bytes are. Whoever asks keeps them alive. */
   addressOf(bytes: Buffer): bigint
 }
@@ -32,9 +34,10 @@ export function loadNativeCalls(): NativeCalls | null {
     const { functions } = ffi.dlopen(null, {
       prctl: { arguments: ['int32', WORD, WORD, WORD, WORD], return: 'int32' },
       syscall: { arguments: [WORD, WORD, WORD, WORD, WORD, WORD], return: WORD },
+      _exit: { arguments: ['int32'], return: 'void' },
       __errno_location: { arguments: [], return: 'pointer' },
     })
-    const { prctl, syscall } = functions
+    const { prctl, syscall, _exit: exit } = functions
     // The same for the life of a thread; looked up now, so that nothing comes in between later.
     const errorAt = BigInt(functions['__errno_location']!())
     return {
@@ -43,6 +46,7 @@ export function loadNativeCalls(): NativeCalls | null {
         const all = Array.from({ length: 5 }, (_, index) => args[index] ?? 0n)
         return BigInt(syscall!(BigInt(number), ...all))
       },
+      exit: (code) => void exit!(code),
       lastError: () => ffi.getInt32(errorAt),
       addressOf: (bytes) => ffi.getRawPointer(bytes),
     }
