@@ -30,6 +30,8 @@ const parts: Parts = {
     if (!tiers.has('isolate')) return { process }
     return { process, isolate: sandbox.createIsolateHostFactory({ ...options, onPoisoned }) }
   },
+  inspectSandbox: async (choice) =>
+    (await import('../sandbox/process/inspect.ts')).inspectSandbox(choice),
   createGateway: async (options) => {
     const { createHttpLimits } = await import('./http/limits.ts')
     const { createLeanDataPath } = await import('./http/lean/lean-data-path.ts')

@@ -25,7 +25,11 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: 'tells which route a request matches and what would run',
     served: null,
   },
-  doctor: { usage: 'doctor', summary: 'tells what this machine offers', served: null },
+  doctor: {
+    usage: 'doctor [--json] [flags]',
+    summary: 'tells what this machine offers, and whether start would work with these flags',
+    served: 'doctor',
+  },
   config: {
     usage: 'config dump|diff|sync',
     summary: 'works on the configuration of a running gateway',

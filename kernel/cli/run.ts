@@ -48,6 +48,7 @@ export async function runCommand(context: CommandContext & { version: string }):
 const runners = {
   start: async (context: CommandContext) => (await import('./start.ts')).start(context),
   check: async (context: CommandContext) => (await import('./check.ts')).check(context),
+  doctor: async (context: CommandContext) => (await import('./doctor.ts')).doctor(context),
 }
 
 function known(): string {

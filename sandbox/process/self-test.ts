@@ -1,4 +1,4 @@
-import { type SandboxLimits, withLimits } from '../limits.ts'
+import { type SandboxLimits, toProcessLimits, withLimits } from '../limits.ts'
 import { type ChildReport, findFaults, toChildFacts } from './child-facts.ts'
 import { prepareLaunch } from './launch.ts'
 import { activeLayers, describeLayers, type Layer, type LayerState } from './layers.ts'
@@ -16,6 +16,8 @@ export interface SelfTestOptions {
   readonly limits?: Partial<SandboxLimits>
   /** The layers around the child that is tested; those of this platform unless it is a control. */
   readonly layers?: readonly Layer[]
+  /** With V8's compilers, as `sandbox_jit` asks for; default false. */
+  readonly isJit?: boolean
 }
 
 /**
@@ -23,10 +25,11 @@ export interface SelfTestOptions {
  * against the layers of this platform. Rejects when none can be started.
  */
 export async function testSandbox(options: SelfTestOptions = {}): Promise<SandboxReport> {
-  const limits = withLimits(options.limits)
+  const { isJit = false } = options
+  const limits = toProcessLimits(withLimits(options.limits), isJit)
   const platform = await thisPlatform()
-  const expected = activeLayers(platform)
-  const launch = await prepareLaunch({ layers: options.layers ?? expected })
+  const expected = activeLayers(platform, isJit)
+  const launch = await prepareLaunch({ isJit, layers: options.layers ?? expected })
   const child = new SandboxProcess({
     child: launch(limits),
     startMs: limits.startMs,
@@ -36,7 +39,7 @@ export async function testSandbox(options: SelfTestOptions = {}): Promise<Sandbo
   try {
     const report = JSON.parse(await child.ready) as ChildReport
     const faults = findFaults(expected, toChildFacts(report, child.pid, limits))
-    return { ...report, layers: describeLayers(platform), faults }
+    return { ...report, layers: describeLayers(platform, isJit), faults }
   } catch (error) {
     const said = child.stderr === '' ? '' : `; it said: ${child.stderr}`
     throw new Error(`${(error as Error).message}${said}`, { cause: error })

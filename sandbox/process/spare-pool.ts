@@ -1,4 +1,4 @@
-import type { SandboxLimits } from '../limits.ts'
+import { type SandboxLimits, toProcessLimits } from '../limits.ts'
 import { type Launch, prepareLaunch } from './launch.ts'
 import { SandboxProcess } from './sandbox-process.ts'
 
@@ -24,8 +24,7 @@ export class SparePool {
   constructor(limits: SandboxLimits, options: PoolOptions = {}) {
     const { isJit = false } = options
     this.isJit = isJit
-    // Compilers reserve addresses that the limit of memory would take for memory.
-    this.limits = isJit ? { ...limits, childDataBytesMax: limits.jitDataBytesMax } : limits
+    this.limits = toProcessLimits(limits, isJit)
     this.#prepare = options.prepare ?? (() => prepareLaunch({ isJit }))
   }
 

@@ -61,7 +61,7 @@ describe('the command line', () => {
     const { code, out } = await run('--help')
     expect(code).toBe(0)
     expect(out).toContain('sallyport start --config FILE')
-    expect(out).not.toContain('doctor')
+    expect(out).not.toContain('explain')
   })
 
   test('without a command shows them as an error', async () => {
@@ -70,7 +70,7 @@ describe('the command line', () => {
     expect(error).toContain('sallyport check FILE')
   })
 
-  test.each(['start', 'check'] as const)('tells every flag of %s', async (command) => {
+  test.each(['start', 'check', 'doctor'] as const)('tells every flag of %s', async (command) => {
     const { code, out } = await run(command, '--help')
     expect(code).toBe(0)
     for (const key of settingKeysOf(command)) {
@@ -85,7 +85,7 @@ describe('the command line', () => {
       expect(await run(name)).toEqual({
         code: 2,
         out: '',
-        error: `sallyport: "${name}" is not served yet; expected start or check\n`,
+        error: `sallyport: "${name}" is not served yet; expected start or check or doctor\n`,
       })
     },
   )
@@ -93,7 +93,7 @@ describe('the command line', () => {
   test('refuses what it does not know', async () => {
     expect(await run('constructor')).toMatchObject({
       code: 2,
-      error: 'sallyport: unknown command "constructor"; expected start or check\n',
+      error: 'sallyport: unknown command "constructor"; expected start or check or doctor\n',
     })
   })
 
