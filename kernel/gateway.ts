@@ -10,7 +10,14 @@ import { HEADER_NAMES, type HeaderNaming } from './header-names.ts'
 import type { InstanceCounts } from './instance-meters.ts'
 import { createInlineHostFactory } from './inline-host.ts'
 import { createLifecyclePdk } from './lifecycle-pdk.ts'
-import type { HostFactory, HostState, HostStats, PluginCode, Tier } from './plugin-host.ts'
+import type {
+  HostFactory,
+  HostState,
+  HostStats,
+  PluginCode,
+  SpareStatus,
+  Tier,
+} from './plugin-host.ts'
 import { PluginHosts } from './plugin-hosts.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { AccessLog } from './telemetry/access-log.ts'
@@ -57,6 +64,7 @@ export interface GatewayStatus {
     readonly state: HostState
     readonly stats: HostStats
   }[]
+  readonly spares: readonly SpareStatus[]
   readonly instances: readonly InstanceCounts[]
 }
 
@@ -156,6 +164,7 @@ export class Gateway {
         state: host.state,
         stats: host.stats(),
       })),
+      spares: this.#hosts.spares,
       instances: this.#hosts.meters.counts(),
     }
   }

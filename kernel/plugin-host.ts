@@ -175,4 +175,20 @@ export interface HostFactory {
     /** The plugins that may be configured in this host. */
     plugins: readonly PluginCode[]
   }): PluginHost
+  /** How the processes stand that are kept ready for whoever needs one next; none: there are no such. */
+  spares?(): readonly SpareStatus[]
+}
+
+/**
+ * `unused`    no host needs one, so none is kept;
+ * `absent`    the last one was taken or died, and the next is not begun;
+ * `starting`  whoever needs one now waits for it;
+ * `ready`     a sandbox that is killed is replaced in milliseconds.
+ */
+export type SpareState = 'unused' | 'absent' | 'starting' | 'ready'
+
+export interface SpareStatus {
+  /** `plain`, or `jit` for sandboxes with V8's compilers. */
+  readonly pool: string
+  readonly state: SpareState
 }
