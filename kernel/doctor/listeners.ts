@@ -28,14 +28,26 @@ export async function tellListeners(wanted: readonly WantedListener[]): Promise<
         servers.push(await listen(address))
         told.push(ok(name, address.port === 0 ? `${shown}: any free port` : `${shown}: free`))
       } catch (error) {
-        const step = `end what listens there (ss -ltnp names it), or choose another: ${flag} HOSTNAME:PORT`
-        told.push(problem(name, `cannot listen on ${shown}: ${listenFault(error)}`, step))
+        told.push(
+          problem(name, `cannot listen on ${shown}: ${listenFault(error)}`, toStep(error, flag)),
+        )
       }
     }
     return told
   } finally {
     await Promise.all(servers.map((server) => once(server.close(), 'close')))
   }
+}
+
+/** `flag` takes another address. */
+function toStep(error: unknown, flag: string): string {
+  const { code } = error as NodeJS.ErrnoException
+  const other = `${flag} HOSTNAME:PORT`
+  if (code === 'EADDRINUSE') {
+    return `end what listens there (ss -ltnp names it), or choose another: ${other}`
+  }
+  if (code === 'EACCES') return `give the gateway CAP_NET_BIND_SERVICE, or choose another: ${other}`
+  return `choose an address of this machine: ${other}`
 }
 
 async function listen({ hostname, port }: Address): Promise<Server> {

@@ -110,10 +110,11 @@ function tellStart(name: string, inspection: SandboxInspection): Told {
     return problem(name, `cannot start: ${failure}`, 'see "Around a sandbox host" above')
   }
   if (refused.length > 0) {
+    const flags = refused.map((ability) => `--sandbox-allow-missing ${ability}`).join(' ')
     return problem(
       name,
       `may not start: the sandbox is not denied ${refused.join(', ')}`,
-      `do as said above, or accept it: --sandbox-allow-missing, for each of ${refused.join(', ')}`,
+      `do what is said above, or accept it: ${flags}`,
     )
   }
   const possible = new Set(trials.filter((trial) => trial.possible).map(({ ability }) => ability))

@@ -204,7 +204,12 @@ describe('a problem is marked, explained with one next step, and ends with code 
       'that a tenant may not start',
       withPossible(['network', 'kill'], missing),
       'every tenant',
-      { text: 'may not start: the sandbox is not denied network, kill' },
+      {
+        text: 'may not start: the sandbox is not denied network, kill',
+        step: expect.stringContaining(
+          '--sandbox-allow-missing network --sandbox-allow-missing kill',
+        ),
+      },
     ],
     [
       'that no sandbox host starts',
@@ -266,7 +271,10 @@ describe('a problem is marked, explained with one next step, and ends with code 
       'an address that is not of this machine',
       ['--proxy-listen', '192.0.2.1:0'],
       'proxy_listen',
-      { text: 'cannot listen on 192.0.2.1:0: the address is not one of this machine' },
+      {
+        text: 'cannot listen on 192.0.2.1:0: the address is not one of this machine',
+        step: 'choose an address of this machine: --proxy-listen HOSTNAME:PORT',
+      },
     ],
   ]
 
@@ -286,6 +294,7 @@ describe('a problem is marked, explained with one next step, and ends with code 
     expect(taken.named('proxy_listen')).toMatchObject({
       mark: 'problem',
       text: `cannot listen on 127.0.0.1:${port}: the address is in use`,
+      step: expect.stringContaining('end what listens there'),
     })
     other.close()
     await once(other, 'close')
