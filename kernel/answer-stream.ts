@@ -17,6 +17,8 @@ export class AnswerStream implements BodySink, BodyTaker {
   readonly #ctx: RequestContext
   readonly #environment: Environment
   readonly #filters: boolean
+  /** A filter may keep what it saw. */
+  readonly passesOn: boolean
   /** The answer has no body, whatever filters make of it. */
   #bodiless = false
   #source: BodySource | null = null
@@ -35,6 +37,7 @@ export class AnswerStream implements BodySink, BodyTaker {
     this.#ctx = ctx
     this.#environment = environment
     this.#filters = ctx.chain.filtersBody
+    this.passesOn = !this.#filters
   }
 
   /**

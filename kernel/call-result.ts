@@ -14,8 +14,37 @@ const CHANGES_MAX = 1_000
 /** `ctx.shared` of a tenant, and `ctx.plugin` of an instance, as JSON. */
 const CONTEXT_LENGTH_MAX = 16 * 1024
 const ARGUMENTS_MAX = 64
+/** The library in the sandbox says the same: more lines a call than this are a flood, not a log. */
+const LOG_LINES_MAX = 64
 /** After one of these the request is answered, whatever else fails. */
 const DECIDES: ReadonlySet<unknown> = new Set<PdkMember>(['response.exit', 'response.error'])
+/**
+ * What a call may write of headers, over all its changes. Each change looks at all that is there, and
+ * a head beyond this is refused by most who would have to read it.
+ */
+const HEADER_VALUES_MAX = 256
+const HEADERS_LENGTH_MAX = 64 * 1024
+/** Each of these looks at the whole query or escapes the whole path. */
+const TARGET_CHANGES_MAX = 32
+const CHANGES_TARGET: ReadonlySet<unknown> = new Set<PdkMember>([
+  'service.request.setPath',
+  'service.request.setRawQuery',
+  'service.request.setQuery',
+  'service.request.clearQueryArg',
+])
+/** Where a member has its header, or an object of headers. */
+const HEADER_ARGUMENTS: ReadonlyMap<unknown, number> = new Map<PdkMember, number>([
+  ['response.setHeader', 2],
+  ['response.addHeader', 2],
+  ['response.setHeaders', 1],
+  ['response.exit', 3],
+  ['response.error', 3],
+  ['service.request.setHeader', 2],
+  ['service.request.addHeader', 2],
+  ['service.request.setHeaders', 1],
+])
+/** Members of `log` that write no line. */
+const WRITES_NO_LINE: ReadonlySet<string> = new Set<PdkMember>(['log.setSerializeValue'])
 const TAKES_BYTES: ReadonlySet<PdkMember> = new Set<PdkMember>([
   'response.exit',
   'response.setChunk',
@@ -33,6 +62,10 @@ export function applyCallResult(call: PluginCall, result: unknown): void {
   const { changes, shared, plugin } = result
   if (!Array.isArray(changes) || changes.length > CHANGES_MAX) {
     throw refused(`the result has no list of up to ${CHANGES_MAX} changes`)
+  }
+  checkAmounts(changes)
+  if (changes.filter(isLogLine).length > LOG_LINES_MAX) {
+    throw refused(`the result has more than ${LOG_LINES_MAX} lines for the log`)
   }
   if (shared !== undefined) call.sharedContext = checkContext('ctx.shared', shared)
   if (plugin !== undefined) call.pluginContext = checkContext('ctx.plugin', plugin)
@@ -83,6 +116,46 @@ function checkContext(what: string, value: unknown): Record<string, unknown> {
     throw refused(`${what} is larger than ${CONTEXT_LENGTH_MAX} characters of JSON`)
   }
   return value
+}
+
+function checkAmounts(changes: readonly unknown[]): void {
+  let values = 0
+  let length = 0
+  let targets = 0
+  for (const change of changes) {
+    if (!Array.isArray(change)) continue
+    const [member] = change as unknown[]
+    if (CHANGES_TARGET.has(member)) targets++
+    const at = HEADER_ARGUMENTS.get(member)
+    if (at === undefined || change[at] === undefined) continue
+    for (const text of textsOf(change[at])) {
+      values++
+      length += text.length
+    }
+  }
+  if (values > HEADER_VALUES_MAX || length > HEADERS_LENGTH_MAX) {
+    throw refused(
+      `the result writes ${values} values of headers with ${length} characters; up to ${HEADER_VALUES_MAX} with ${HEADERS_LENGTH_MAX} are allowed`,
+    )
+  }
+  if (targets > TARGET_CHANGES_MAX) {
+    throw refused(
+      `the result changes path and query ${targets} times; up to ${TARGET_CHANGES_MAX} are allowed`,
+    )
+  }
+}
+
+/** The texts in a value, a list of them, or an object of headers. */
+function textsOf(given: unknown): string[] {
+  if (Array.isArray(given)) return given.flatMap(textsOf)
+  if (typeof given !== 'object' || given === null) return [String(given)]
+  return Object.values(given).flatMap(textsOf)
+}
+
+function isLogLine(change: unknown): boolean {
+  if (!Array.isArray(change)) return false
+  const [member] = change as unknown[]
+  return typeof member === 'string' && member.startsWith('log.') && !WRITES_NO_LINE.has(member)
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -68,6 +68,9 @@ export class CompiledSnapshot {
   }
 }
 
+/** The configuration that an instance runs with: what it refers to is in it. Throws for a reference it may not have. */
+export type ToConfig = (instance: PluginInstance) => unknown
+
 /**
  * Compiles a snapshot in slices that do not hold the event loop. Rejects with an Error that says
  * what is wrong; nothing of the running snapshot is touched.
@@ -76,6 +79,7 @@ export async function compileSnapshot(
   snapshot: Snapshot,
   plugins: ReadonlyMap<string, PluginCode>,
   hosts: PluginHosts,
+  toConfig: ToConfig = ({ config }) => config,
 ): Promise<CompiledSnapshot> {
   const { entities } = snapshot
   const slices = new TimeSlices()
@@ -84,7 +88,7 @@ export async function compileSnapshot(
   const served = servedInstances(entities)
   const leased: LeasedInstance[] = []
   for (const instance of served) {
-    leased.push(toSpec(instance))
+    leased.push(toSpec(instance, toConfig))
     await slices.breathe()
   }
   const lease = await hosts.lease(leased)
@@ -114,12 +118,14 @@ function servedInstances(entities: Entities): PluginInstance[] {
   )
 }
 
-function toSpec(instance: PluginInstance): LeasedInstance {
+function toSpec(instance: PluginInstance, toConfig: ToConfig): LeasedInstance {
   const { id, name, config, tenant } = instance
   const digest = createHash('sha256')
     .update(JSON.stringify([name, config, tenant]))
     .digest('hex')
-  return { key: `${id}@${digest.slice(0, 16)}`, id, pluginName: name, config, tenant }
+  // The key is seen in logs, so it is made of the references and not of the secrets.
+  const key = `${id}@${digest.slice(0, 16)}`
+  return { key, id, pluginName: name, config: toConfig(instance), tenant }
 }
 
 function stepMaker(plugins: ReadonlyMap<string, PluginCode>, lease: HostLease) {
@@ -130,7 +136,7 @@ function stepMaker(plugins: ReadonlyMap<string, PluginCode>, lease: HostLease) {
       instanceId: instance.id,
       instanceName: instance.instance_name,
       instanceKey: spec.key,
-      config: instance.config,
+      config: spec.config,
       tenant: instance.tenant,
       priority: manifest.priority,
       phaseBits: toPhaseBits(manifest.phases),

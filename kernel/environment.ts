@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Effects } from './effects/effects.ts'
 
 /** What is the same for every request of a worker; handed down, never imported. */
 export interface Environment {
@@ -9,4 +10,6 @@ export interface Environment {
   readonly isTrustedAddress: (address: string) => boolean
   /** Answers the header `Sallyport-Debug` with a trace when it is set. */
   readonly allowDebugHeader: boolean
+  /** What plugins do beyond the request. */
+  readonly effects: Effects
 }

@@ -22,6 +22,11 @@ export interface ConnectionFacts {
 export type CancelReason = 'client-aborted' | 'upstream-aborted' | 'timeout' | 'plugin' | 'shutdown'
 
 export interface BodySink {
+  /**
+   * It does nothing with a chunk but write it to an exchange: when that has sent it, the memory of the
+   * chunk may be used anew.
+   */
+  readonly passesOn?: boolean
   /** Takes a chunk; false asks the source to stop until `resume`. The chunk is the sink's to keep. */
   onData(chunk: Uint8Array): boolean
   onEnd(trailers: ReadonlyHeaderList | null): void

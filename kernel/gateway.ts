@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { BlockList, isIPv6 } from 'node:net'
 import type { Logger } from 'pino'
 import { type CompiledSnapshot, compileSnapshot } from './compiled-snapshot.ts'
+import { type EffectParts, Effects, type EffectSettings } from './effects/effects.ts'
 import type { Environment } from './environment.ts'
 import type { Exchange, Listener, ListenerOptions, UpstreamSender } from './exchange.ts'
 import { handleRequest, type RequestTools } from './handle-request.ts'
@@ -10,6 +11,7 @@ import { HEADER_NAMES, type HeaderNaming } from './header-names.ts'
 import type { InstanceCounts } from './instance-meters.ts'
 import { createInlineHostFactory } from './inline-host.ts'
 import { createLifecyclePdk } from './lifecycle-pdk.ts'
+import type { PluginInstance } from './config/entities.ts'
 import type {
   HostFactory,
   HostState,
@@ -34,7 +36,7 @@ export interface DataPath {
 }
 
 /** What an operator may choose of the way requests are treated; plain data. */
-export interface GatewaySettings {
+export interface GatewaySettings extends EffectSettings {
   /** Addresses and CIDR ranges whose `X-Forwarded-*` is believed; default none. */
   readonly trustedIps?: readonly string[]
   /** Whose names the headers have that the gateway adds; default ours. */
@@ -49,6 +51,8 @@ export interface GatewayOptions extends GatewaySettings {
   /** Without `inline`, which the gateway has itself. */
   readonly hostFactories: { readonly [T in Tier]?: HostFactory }
   readonly dataPath: DataPath
+  /** What plugins reach beyond the request; default the world. */
+  readonly effects?: EffectParts
   readonly log: Logger
   readonly accessLog: AccessLog | null
 }
@@ -75,6 +79,7 @@ export interface GatewayStatus {
 export class Gateway {
   readonly #plugins: ReadonlyMap<string, PluginCode>
   readonly #hosts: PluginHosts
+  readonly #effects: Effects
   readonly #dataPath: DataPath
   readonly #accessLog: AccessLog | null
   readonly #tools: RequestTools
@@ -84,14 +89,21 @@ export class Gateway {
   #inFlight = 0
 
   constructor(options: GatewayOptions) {
+    this.#plugins = new Map(options.plugins.map((code) => [code.manifest.name, code]))
+    this.#effects = new Effects({
+      plugins: this.#plugins,
+      settings: options,
+      parts: options.effects ?? {},
+      log: options.log,
+    })
     const environment: Environment = {
       nodeId: options.nodeId,
       hostname: hostname(),
       log: options.log,
       isTrustedAddress: createAddressCheck(options.trustedIps ?? []),
       allowDebugHeader: options.allowDebugHeader ?? false,
+      effects: this.#effects,
     }
-    this.#plugins = new Map(options.plugins.map((code) => [code.manifest.name, code]))
     this.#hosts = new PluginHosts(
       this.#plugins,
       {
@@ -118,7 +130,8 @@ export class Gateway {
    */
   load(snapshot: Snapshot): Promise<void> {
     const loaded = this.#loading.then(async () => {
-      const compiled = await compileSnapshot(snapshot, this.#plugins, this.#hosts)
+      const toConfig = (instance: PluginInstance) => this.#toConfig(instance)
+      const compiled = await compileSnapshot(snapshot, this.#plugins, this.#hosts, toConfig)
       const before = this.#current
       this.#current = compiled
       before?.retire()
@@ -150,6 +163,7 @@ export class Gateway {
     await this.#dataPath.sender.close()
     this.#current?.retire()
     await this.#hosts.close()
+    await this.#effects.close()
     await this.#accessLog?.flush()
   }
 
@@ -166,6 +180,16 @@ export class Gateway {
       })),
       spares: this.#hosts.spares,
       instances: this.#hosts.meters.counts(),
+    }
+  }
+
+  /** With the secrets that it refers to: they are in no snapshot. */
+  #toConfig({ name, id, instance_name, tenant, config }: PluginInstance): unknown {
+    try {
+      return this.#effects.vault.resolve(config, this.#effects.permissionsOf(name, tenant))
+    } catch (error) {
+      const which = `plugin "${name}" (${instance_name ?? id})`
+      throw new Error(`${which}: ${(error as Error).message}`, { cause: error })
     }
   }
 

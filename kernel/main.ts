@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { requireNode } from './node-version.ts'
 import type { CommandContext } from './cli/run.ts'
+import type { Tier } from './plugin-host.ts'
 import type { Parts } from './process/parts.ts'
 
 // Before anything else. What is imported statically is read before this line runs, and an old Node
@@ -17,18 +18,22 @@ const parts: Parts = {
   readPluginSource: async (path) =>
     (await import('../sandbox/plugin-source.ts')).readPluginSource(path),
   describePlugin: async (text) => (await import('../sandbox/describe.ts')).describePlugin(text),
+  describeRemote: async (origin) =>
+    (await import('../sandbox/remote/describe-remote.ts')).describeRemote(origin),
   hostFactories: async (
     tiers,
     { nodeId, log, counters, trustedIps, sandbox: settings, onPoisoned },
   ) => {
-    if (!tiers.has('isolate') && !tiers.has('process')) return {}
+    if (!['isolate', 'process', 'remote'].some((tier) => tiers.has(tier as Tier))) return {}
     const sandbox = await import('../sandbox/create-hosts.ts')
     const { createPluginLog } = await import('./telemetry/plugin-log.ts')
     const node = { id: nodeId, hostname: hostname() }
     const options = { log: createPluginLog(log), counters, node, trustedIps, settings }
     const process = sandbox.createProcessHostFactory(options)
-    if (!tiers.has('isolate')) return { process }
-    return { process, isolate: sandbox.createIsolateHostFactory({ ...options, onPoisoned }) }
+    const remote = sandbox.createRemoteHostFactory(options)
+    if (!tiers.has('isolate')) return { process, remote }
+    const isolate = sandbox.createIsolateHostFactory({ ...options, onPoisoned })
+    return { process, remote, isolate }
   },
   inspectSandbox: async (choice) =>
     (await import('../sandbox/process/inspect.ts')).inspectSandbox(choice),

@@ -17,7 +17,11 @@ import { applyCallResult } from './call-result.ts'
 import type { Step } from './chain.ts'
 import type { RequestContext } from './context.ts'
 import type { Environment } from './environment.ts'
+import { CallBudget } from './effects/call-budget.ts'
+import type { Permissions } from './effects/grants.ts'
+import { EFFECT_LIMITS } from './effects/limits.ts'
 import { createPdk } from './pdk/build.ts'
+import { decodeEffectArguments } from './pdk/effect-arguments.ts'
 import { PDK_IMPLEMENTATION } from './pdk/implementation.ts'
 import type { HostCall } from './plugin-host.ts'
 import type { ServiceChanges } from './service-changes.ts'
@@ -48,7 +52,8 @@ export class PluginCall implements HostCall {
   exited = false
   /** Set when the call authenticated a consumer or credential. */
   authenticated = false
-  over = false
+  #over = false
+  #budget: CallBudget | null = null
   /** How many changes of the answer's head were waiting before this call. */
   readonly pendingBefore: number
   #pdk: Pdk | null = null
@@ -72,6 +77,25 @@ export class PluginCall implements HostCall {
 
   get timeoutMs(): number {
     return this.step.timeoutMs
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** Once set it stays; what the handler has under way beyond the request ends with it. */
+  set over(isOver: boolean) {
+    this.#over = isOver
+    if (isOver) this.#budget?.end()
+  }
+
+  /** What the call has of its effects; counted from the first of them. */
+  get budget(): CallBudget {
+    return (this.#budget ??= new CallBudget(EFFECT_LIMITS, this.timeoutMs))
+  }
+
+  get permissions(): Permissions {
+    return this.environment.effects.permissionsOf(this.step.pluginName, this.step.tenant)
   }
 
   get pdk(): Pdk {
@@ -112,7 +136,8 @@ export class PluginCall implements HostCall {
     }
     try {
       this.check(member, PDK_PHASE_BITS[member])
-      return (PDK_IMPLEMENTATION[member] as (...all: unknown[]) => Promise<unknown>)(this, ...args)
+      const implementation = PDK_IMPLEMENTATION[member] as (...all: unknown[]) => Promise<unknown>
+      return implementation(this, ...decodeEffectArguments(member, args))
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new Error(String(error)))
     }

@@ -129,7 +129,7 @@ export class PluginHosts {
     }
     const all = [...this.#plugins.values()]
     const plugins =
-      tier === 'inline' || tenant !== null
+      tier === 'inline' || (tenant !== null && tier !== 'remote')
         ? all.filter((code) => (tier === 'inline') === (code.tier === 'inline'))
         : [this.#codeOf(pluginName)]
     return factory.createHost({ name, tenant, plugins })

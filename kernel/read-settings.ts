@@ -168,10 +168,11 @@ function toFound(content: unknown, filename: string, folder: string): Map<Settin
       throw new SettingError(`${name}: unknown key${didYouMean(fileKey, keys.keys())}`)
     }
     if (value === null) continue
-    const { repeatable }: SettingRow = SETTINGS[key]
+    const { repeatable, structured }: SettingRow = SETTINGS[key]
     const values: unknown[] = repeatable && Array.isArray(value) ? value : [value]
     const texts = values.map((each) => {
       if (typeof each === 'string' || typeof each === 'number') return String(each)
+      if (structured && typeof each === 'object') return JSON.stringify(each)
       throw new SettingError(`${name}: expected text${repeatable ? ' or a list of texts' : ''}`)
     })
     found.set(key, { name, texts, folder })

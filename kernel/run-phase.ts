@@ -127,7 +127,7 @@ class PhaseRun {
   #failed(call: PluginCall, error: unknown, before: Checkpoint | null): void {
     call.over = true
     const { step } = call
-    const failure = toHostFailure(error)
+    const failure = this.#hideSecrets(toHostFailure(error))
     step.meter.onFailure(failure)
     this.#report(step, failure, error)
     // Skipping never undoes a decision: a handler that had already answered was not a bystander.
@@ -154,6 +154,13 @@ class PhaseRun {
       case 'count':
         break
     }
+  }
+
+  /** What a plugin throws reaches trace and access log; a secret that it was given does not. */
+  #hideSecrets(failure: HostFailure): HostFailure {
+    const message = this.#environment.effects.vault.hide(failure.message)
+    if (message === failure.message) return failure
+    return new HostFailure(failure.kind, message, failure.decided)
   }
 
   #report(step: Step, failure: HostFailure, error: unknown): void {

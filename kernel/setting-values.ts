@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import { type PluginGrants, toPluginGrants } from './effects/grants.ts'
+import type { PluginStoreSetting } from './effects/plugin-store.ts'
 import { TIERS, type Tier } from './plugin-host.ts'
 import type { Address } from './process/listening-socket.ts'
 import type { AccessLogSetting } from './telemetry/access-log.ts'
@@ -17,10 +19,13 @@ export class ValueError extends Error {
 /** `folder` is what a relative path starts from. */
 export type ValueForm<T> = (text: string, folder: string) => T
 
-/** A plugin that the operator loads, and the tier that was chosen for it. */
+/**
+ * A plugin that the operator loads, and the tier that was chosen for it. The path of a remote one is
+ * `unix:` and that of a socket.
+ */
 export interface PluginSetting {
   readonly path: string
-  readonly tier: Exclude<Tier, 'remote'>
+  readonly tier: Tier
 }
 
 export const filePath: ValueForm<string> = (text, folder) => {
@@ -107,19 +112,66 @@ export const addressRange: ValueForm<string> = (text) => {
 export const accessLog: ValueForm<AccessLogSetting> = (text, folder) =>
   text === 'off' || text === 'stdout' ? text : { path: filePath(text, folder) }
 
-/** `PATH` or `PATH=TIER`. What follows the last `=` is a tier unless it looks like part of a path. */
+const SOCKET = /^unix:(.+?)(?:=remote)?$/s
+
+/**
+ * `PATH` or `PATH=TIER`. What follows the last `=` is a tier unless it looks like part of a path.
+ * `unix:PATH` is a program that listens there, which is remote with or without saying so.
+ */
 export const pluginPath: ValueForm<PluginSetting> = (text, folder) => {
   const [, before = text, suffix] = /^(.*)=([A-Za-z]*)$/s.exec(text) ?? []
+  const tier = TIERS.find((each) => each === suffix)
+  if (text.startsWith('unix:')) return remotePlugin(text, folder, tier)
   const isPath = suffix === undefined || existsSync(resolve(folder, text))
   const path = filePath(isPath ? text : before, folder)
   // The safe tier is what a plugin gets that nobody has vouched for.
   if (isPath) return { path, tier: 'process' }
-  const tier = TIERS.find((each) => each === suffix)
-  if (tier === 'remote') throw new ValueError('the tier "remote" is not served yet')
+  if (tier === 'remote') {
+    throw new ValueError(
+      'a remote plugin is a program that listens on a Unix socket: expected unix:PATH=remote',
+    )
+  }
   if (tier === undefined) {
-    throw new ValueError('expected PATH, PATH=inline, PATH=isolate or PATH=process')
+    throw new ValueError(
+      'expected PATH, PATH=inline, PATH=isolate, PATH=process or unix:PATH=remote',
+    )
   }
   return { path, tier }
+}
+
+/** JSON: plugin names with what is granted to them. */
+export const pluginGrants: ValueForm<PluginGrants> = (text) => {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new ValueError(`expected JSON: ${(error as Error).message}`)
+  }
+  try {
+    return toPluginGrants(value)
+  } catch (error) {
+    throw new ValueError((error as Error).message)
+  }
+}
+
+export const pluginStore: ValueForm<PluginStoreSetting> = (text, folder) => {
+  if (text === 'memory') return text
+  const [, path] = /^sqlite:(.+)$/s.exec(text) ?? []
+  if (path === undefined) throw new ValueError('expected memory or sqlite:PATH')
+  return { path: filePath(path, folder) }
+}
+
+export const variablePrefix: ValueForm<string> = (text) => {
+  if (/^[A-Za-z0-9_]{0,100}$/.test(text)) return text
+  throw new ValueError('expected letters, digits and _')
+}
+
+function remotePlugin(text: string, folder: string, tier: Tier | undefined): PluginSetting {
+  const [, path] = SOCKET.exec(text) ?? []
+  if (path === undefined || (tier !== undefined && tier !== 'remote')) {
+    throw new ValueError('expected unix:PATH or unix:PATH=remote: what listens there is remote')
+  }
+  return { path: `unix:${filePath(path, folder)}`, tier: 'remote' }
 }
 
 /** The name of a sandbox: of a tenant's, or of a plugin's that no tenant owns. */

@@ -10,7 +10,10 @@ import {
   onlyOff,
   oneOf,
   optionalAddress,
+  pluginGrants,
   pluginPath,
+  pluginStore,
+  variablePrefix,
   workerCount,
 } from './setting-values.ts'
 import { SANDBOX_ABILITIES } from './plugin-host.ts'
@@ -32,6 +35,8 @@ export interface SettingRow<T = unknown> {
   readonly commands: readonly ConfiguredCommand[]
   /** Given several times (a list in the file, commas in the variable). */
   readonly repeatable?: true
+  /** Keys and values in the settings file, JSON elsewhere. */
+  readonly structured?: true
   /** Commands that say so and end when it is not given. */
   readonly required?: readonly ConfiguredCommand[]
 }
@@ -68,13 +73,38 @@ export const SETTINGS = {
     commands: ['start'],
   }),
   plugin: row({
-    value: 'PATH[=inline|isolate|process]',
+    value: 'PATH[=inline|isolate|process]|unix:PATH[=remote]',
     form: pluginPath,
     default: null,
     reason: 'the bundled plugins are always there; others run in the process tier',
-    help: 'loads a plugin (a file, or a folder with a package.json) into a tier; may be repeated',
+    help: 'loads a plugin (a file, a folder with a package.json, or a program on a Unix socket) into a tier; may be repeated',
     commands: ['start', 'check'],
     repeatable: true,
+  }),
+  pluginGrants: row({
+    value: 'JSON',
+    form: pluginGrants,
+    default: '{}',
+    reason: 'nobody reaches beyond the request without being allowed to',
+    help: 'what plugins may do of what they ask for: http, cache, store, vault (docs/effects.md)',
+    commands: ['start'],
+    structured: true,
+  }),
+  pluginStore: row({
+    value: 'memory|sqlite:PATH',
+    form: pluginStore,
+    default: 'memory',
+    reason: 'no file is written unasked; each worker then has values of its own, until it ends',
+    help: 'where pdk.store keeps values; a file is the same for all workers',
+    commands: ['start'],
+  }),
+  vaultEnvPrefix: row({
+    value: 'TEXT',
+    form: variablePrefix,
+    default: '',
+    reason: "Kong's",
+    help: 'comes before the names of the variables that hold secrets: {vault://env/api-key} is API_KEY',
+    commands: ['start'],
   }),
   accessLog: row({
     value: 'off|stdout|PATH',

@@ -2,9 +2,11 @@ import type { HostFactory, SandboxSettings } from '../kernel/plugin-host.ts'
 import type { IsolateHostOptions, SandboxHostOptions } from './host-options.ts'
 import { IsolateHost } from './isolate/host.ts'
 import { withLimits } from './limits.ts'
-import { ProcessHost } from './process/host.ts'
+import { ProcessHost, WireHost } from './process/host.ts'
 import { LayerGate } from './process/layer-gate.ts'
 import { SparePool } from './process/spare-pool.ts'
+import { REMOTE_LIMITS, type RemoteLimits } from './remote/remote-limits.ts'
+import { RemoteSupervisor } from './remote/remote-supervisor.ts'
 
 const DEFAULT_SETTINGS: SandboxSettings = { allowMissing: [], jit: [] }
 
@@ -23,6 +25,25 @@ export function createProcessHostFactory(options: SandboxHostOptions): HostFacto
       const pool = settings.jit.includes(name) ? pools.jit : pools.plain
       return new ProcessHost({ ...options, name, tenant, plugins, pool, gate, sandboxLimits })
     },
+  }
+}
+
+/** Makes the hosts of the `remote` tier of one worker: each has a connection to one program. */
+export function createRemoteHostFactory(
+  options: SandboxHostOptions & { readonly remote?: Partial<RemoteLimits> },
+): HostFactory {
+  const sandboxLimits = withLimits(options.limits)
+  const remote = { ...REMOTE_LIMITS, ...options.remote }
+  return {
+    createHost: ({ name, plugins: [code] }) =>
+      new WireHost({
+        ...options,
+        tier: 'remote',
+        name,
+        sandboxLimits,
+        supervise: (events) =>
+          new RemoteSupervisor({ ...options, name, code: code!, sandboxLimits, remote, events }),
+      }),
   }
 }
 

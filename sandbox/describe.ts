@@ -69,9 +69,16 @@ export function checkManifest(manifest: unknown): PluginManifest {
   if (typeof manifest !== 'object' || manifest === null) {
     throw new TypeError('the sandbox gave no manifest')
   }
-  const { name, version, priority, phases, schema, scopes } = manifest as Record<string, unknown>
+  const fields = manifest as Record<string, unknown>
+  const { name, version, priority, phases, schema, permissions, scopes } = fields
   if (!Array.isArray(phases)) throw new TypeError('the sandbox gave a manifest without phases')
   const handlers = (phases as unknown[]).map((phase) => [String(phase), () => undefined] as const)
   const config = schema === null ? {} : { config: schema }
-  return toManifest({ ...Object.fromEntries(handlers), name, version, priority, scopes, ...config })
+  const asked = permissions === undefined ? {} : { permissions }
+  return toManifest({
+    ...Object.fromEntries(handlers),
+    ...{ name, version, priority, scopes },
+    ...config,
+    ...asked,
+  })
 }

@@ -11,20 +11,27 @@ export interface EffectAnswer {
   readonly value: string
 }
 
+export interface EffectOptions {
+  readonly call: HostCall | null
+  readonly member: string
+  readonly argsJson: string
+  readonly leftMs: number
+  readonly limits: SandboxLimits
+  /** When what crosses is made of a value that is there; default at once. */
+  readonly cross?: (make: () => EffectAnswer) => Promise<EffectAnswer>
+}
+
 /**
  * Executes what a sandbox asked for on behalf of a call (null outside of a request). Resolves with
  * what crosses back. Throws `HostFailure` of kind `refused` at once when the guest library could not
  * have asked for it: then the sandbox is not what it should be.
  */
-export function runEffect(options: {
-  call: HostCall | null
-  member: string
-  argsJson: string
-  leftMs: number
-  limits: SandboxLimits
-}): Promise<EffectAnswer> {
-  const { call, member, argsJson, leftMs, limits } = options
-  const args = parsePayload(argsJson, limits.depthMax)
+export function runEffect(options: EffectOptions): Promise<EffectAnswer> {
+  const { call, member, argsJson, leftMs, limits, cross } = options
+  if (argsJson.length > limits.resultBytesMax) {
+    throw new HostFailure('refused', `${argsJson.length} characters of arguments`)
+  }
+  const args = parsePayload(argsJson, limits.depthMax, limits.payloadValuesMax)
   if (!Array.isArray(args)) throw new HostFailure('refused', `${member}: no list of arguments`)
   if (member === TIMER_EFFECT) return sleep(args[0], leftMs)
   const isRight =
@@ -34,7 +41,10 @@ export function runEffect(options: {
     isAllowedIn(member, call.phase)
   if (!isRight) throw new HostFailure('refused', `${member.slice(0, 100)} is no effect here`)
   return call.effect(member, args as unknown[]).then(
-    (value) => toAnswer(member, value, limits.effectBytesMax),
+    (value) => {
+      const make = () => toAnswer(member, value, limits.effectBytesMax)
+      return cross === undefined ? make() : cross(make)
+    },
     (error: unknown) => toFailure(error),
   )
 }
@@ -59,10 +69,18 @@ function toAnswer(member: string, value: unknown, bytesMax: number): EffectAnswe
   return toFailure(new PdkError('LIMIT', `${member}: the answer is ${json.length} characters long`))
 }
 
-/** Bytes cross in base64. */
+/** Bytes cross in base64, also those that are a field of the value, such as the body of an answer. */
 function toCrossing(value: unknown): unknown {
-  if (!(value instanceof Uint8Array)) return value
-  const { buffer, byteOffset, byteLength } = value
+  if (value instanceof Uint8Array) return toBase64(value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const fields = Object.entries(value)
+  if (!fields.some(([, field]) => field instanceof Uint8Array)) return value
+  return Object.fromEntries(
+    fields.map(([name, field]) => [name, field instanceof Uint8Array ? toBase64(field) : field]),
+  )
+}
+
+function toBase64({ buffer, byteOffset, byteLength }: Uint8Array): { base64: string } {
   return { base64: Buffer.from(buffer, byteOffset, byteLength).toString('base64') }
 }
 

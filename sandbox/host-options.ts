@@ -1,5 +1,5 @@
+import type { GuestOptions } from '@sallyport/sdk/guest'
 import type { SandboxSettings } from '../kernel/plugin-host.ts'
-import type { GuestOptions } from './guest/options.ts'
 import type { SandboxLimits } from './limits.ts'
 
 /** Counts over all workers of a node; the kernel's counters port has this shape. */
@@ -59,6 +59,7 @@ export function toGuestOptions(
     logLineLengthMax: limits.logLineLengthMax,
     changesMax: limits.changesMax,
     effectsMax: limits.effectsMax,
+    effectValuesMax: limits.payloadValuesMax,
     timersMax: limits.timersMax,
     node,
     trustedIps,

@@ -18,12 +18,16 @@ export interface SandboxLimits {
   readonly bundleBytesMax: number
   readonly resultBytesMax: number
   readonly effectBytesMax: number
+  readonly effectBytesTotalMax: number
   readonly depthMax: number
+  readonly payloadValuesMax: number
+  readonly failureLengthMax: number
   readonly contextBytesMax: number
   readonly logLinesMax: number
   readonly logLineLengthMax: number
   readonly changesMax: number
   readonly effectsMax: number
+  readonly effectsTotalMax: number
   readonly timersMax: number
   readonly queuedCallsMax: number
   readonly strikesMax: number
@@ -71,8 +75,14 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   resultBytesMax: 2 * MB,
   // A body of 1 MB in base64 that an effect brings in.
   effectBytesMax: 2 * MB,
+  // Over the whole call. A body costs the worker 8 ms each time it is asked for (measured).
+  effectBytesTotalMax: 6 * MB,
   // Deeper than any data that people write, and shallow enough for recursive code.
   depthMax: 64,
+  // A worker parses this much in a few milliseconds; 2 MB of empty objects took it 89 (measured).
+  payloadValuesMax: 20_000,
+  // Longer than the text of any error that somebody reads.
+  failureLengthMax: 4 * KB,
   // What one tenant's plugins tell each other about one request.
   contextBytesMax: 16 * KB,
   // More lines a request than this are a flood, not a log.
@@ -82,6 +92,8 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   changesMax: 1_000,
   // Effects under way at one time in one call.
   effectsMax: 64,
+  // Over the whole call, with timers that were cleared; a worker does this many in 10 ms.
+  effectsTotalMax: 4_096,
   // Timers under way at one time in one call.
   timersMax: 64,
   // At 100,000 calls a second this is 10 ms of work; whoever waits behind it is late anyway.

@@ -1,3 +1,4 @@
+import { type PluginPermissions, toPermissions } from '@sallyport/sdk'
 import { transform } from 'esbuild'
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { basename, extname, isAbsolute, join, resolve, sep } from 'node:path'
@@ -8,6 +9,8 @@ export interface PluginSource {
   readonly source: string
   /** The file, for messages. */
   readonly origin: string
+  /** What the folder's package.json asks for; absent when it says nothing. */
+  readonly permissions?: PluginPermissions
 }
 
 const EXTENSIONS = ['.js', '.mjs', '.ts', '.mts']
@@ -23,7 +26,9 @@ export async function readPluginSource(
   const absolute = resolve(path)
   const facts = await stat(absolute).catch(() => null)
   if (facts === null) throw new Error(`${path}: there is no such file or folder`)
-  const file = facts.isDirectory() ? await findEntry(absolute, path) : absolute
+  const { file, ...asked } = facts.isDirectory()
+    ? await readManifest(absolute, path)
+    : { file: absolute }
   const extension = extname(file)
   if (!EXTENSIONS.includes(extension)) {
     throw new Error(
@@ -32,19 +37,24 @@ export async function readPluginSource(
   }
   const source = await readBounded(file, bytesMax)
   const isTyped = extension.endsWith('ts')
-  return { source: isTyped ? await stripTypes(source, file) : source, origin: file }
+  return { source: isTyped ? await stripTypes(source, file) : source, origin: file, ...asked }
 }
 
-async function findEntry(folder: string, path: string): Promise<string> {
+async function readManifest(
+  folder: string,
+  path: string,
+): Promise<{ file: string; permissions?: PluginPermissions }> {
   const manifestPath = join(folder, 'package.json')
   const text = await readFile(manifestPath, 'utf8').catch(() => null)
   if (text === null) throw new Error(`${path}: the folder has no package.json`)
-  let entry: unknown
+  let fields: { entry?: unknown; permissions?: unknown }
   try {
-    entry = (JSON.parse(text) as { sallyport?: { entry?: unknown } } | null)?.sallyport?.entry
+    const content = JSON.parse(text) as { sallyport?: typeof fields } | null
+    fields = content?.sallyport ?? {}
   } catch (error) {
     throw new Error(`${manifestPath}: no JSON: ${(error as Error).message}`, { cause: error })
   }
+  const { entry, permissions } = fields
   if (typeof entry !== 'string' || entry === '') {
     throw new Error(
       `${manifestPath}: sallyport.entry: expected the path of the plugin's file, got ${JSON.stringify(entry)}`,
@@ -58,7 +68,11 @@ async function findEntry(folder: string, path: string): Promise<string> {
   if (isAbsolute(entry) || !real.startsWith(inside)) {
     throw new Error(`${manifestPath}: sallyport.entry: "${entry}" is outside of the folder`)
   }
-  return real
+  if (permissions === undefined) return { file: real }
+  return {
+    file: real,
+    permissions: toPermissions(permissions, `${manifestPath}: sallyport.permissions`),
+  }
 }
 
 async function readBounded(file: string, bytesMax: number): Promise<string> {

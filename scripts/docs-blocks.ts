@@ -1,5 +1,6 @@
 import { HOST_FAILURES, PDK_MEMBERS, PHASE_NAMES, PHASES } from '@sallyport/sdk'
 import type { PdkMemberRow, PhaseRow } from '@sallyport/sdk'
+import { EFFECT_LIMIT_ROWS } from '../kernel/effects/limits.ts'
 import { EXPRESSION_LIMIT_ROWS } from '../kernel/expressions/limits.ts'
 
 /**
@@ -10,7 +11,8 @@ export const docsBlocks: Readonly<Record<string, () => string>> = {
   phases: renderPhases,
   pdk: renderPdk,
   'host-failures': renderHostFailures,
-  'expression-limits': renderExpressionLimits,
+  'expression-limits': () => renderLimits(EXPRESSION_LIMIT_ROWS),
+  'effect-limits': () => renderLimits(EFFECT_LIMIT_ROWS),
 }
 
 function renderPhases(): string {
@@ -59,10 +61,10 @@ function renderHostFailures(): string {
   )
 }
 
-function renderExpressionLimits(): string {
+function renderLimits(rows: Readonly<Record<string, { default: number; reason: string }>>): string {
   return renderTable(
     ['limit', 'at most', 'of what, and why'],
-    Object.entries(EXPRESSION_LIMIT_ROWS).map(([name, row]) => [
+    Object.entries(rows).map(([name, row]) => [
       `\`${name}\``,
       row.default.toLocaleString('en'),
       row.reason,

@@ -8,10 +8,13 @@ export const PDK_ERRORS = {
   BODY_GONE: 'the body was sent on already and is not kept',
   BODY_NOT_BUFFERED: 'the body flows past; service.request.enableBuffering collects it',
   BODY_TOO_LARGE: 'the body is larger than the caller allowed',
+  FETCH_FAILED: 'the other server could not be asked, or did not answer as it should',
   HANDLER_OVER: 'the handler has ended or ran out of time; its pdk object is no longer usable',
   LIMIT: 'a limit of the gateway or of the tenant was reached',
   NOT_FOUND: 'what was named does not exist',
   NOT_GRANTED: 'the operator has not granted this to the plugin',
+  STORE_FAILED: 'the store could not be read or written',
+  TIMEOUT: 'it took longer than the caller or the handler has time for',
   UNKNOWN_TYPE: 'the body is of a type that is not parsed',
   WRONG_PHASE: 'the member cannot be called in this phase',
 } as const

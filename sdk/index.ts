@@ -33,6 +33,23 @@ export type {
   UriCaptures,
 } from './pdk.ts'
 export type {
+  CacheOptions,
+  CachePdk,
+  CryptoPdk,
+  Data,
+  FetchAnswer,
+  FetchOptions,
+  HashAlgorithm,
+  HttpPdk,
+  ListOptions,
+  SignatureAlgorithm,
+  SignedData,
+  StoreOptions,
+  StorePdk,
+  VaultPdk,
+} from './pdk-effects.ts'
+export { type PluginPermissions, toPermissions } from './permissions.ts'
+export type {
   Consumer,
   Credential,
   CredentialCollection,

@@ -1,3 +1,4 @@
+import { toPermissions } from './permissions.ts'
 import { isPhase, type Phase, PHASE_NAMES } from './phase.ts'
 import type { PluginManifest } from './plugin.ts'
 
@@ -5,7 +6,7 @@ const NAME = /^[a-z0-9][a-z0-9-]{0,63}$/
 const VERSION = /^\d{1,9}\.\d{1,9}\.\d{1,9}(?:[-+][0-9A-Za-z.+-]{1,64})?$/
 const PRIORITY_MAX = 2 ** 31
 const LIFECYCLE = new Set(['init', 'configure', 'close'])
-const FIELDS = new Set(['name', 'version', 'priority', 'config', 'scopes'])
+const FIELDS = new Set(['name', 'version', 'priority', 'config', 'permissions', 'scopes'])
 
 /**
  * Reads what a gateway must know of a plugin from the default export of its module. Throws a
@@ -18,7 +19,7 @@ export function toManifest(plugin: unknown): PluginManifest {
     )
   }
   const fields = plugin as Record<string, unknown>
-  const { name, version, priority = 0, config, scopes } = fields
+  const { name, version, priority = 0, config, permissions, scopes } = fields
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw new TypeError(
       `plugin name: expected lower-case letters, digits and dashes, 1 to 64 of them, got ${quote(name)}`,
@@ -45,6 +46,9 @@ export function toManifest(plugin: unknown): PluginManifest {
     priority,
     phases: readPhases(name, fields),
     schema: config === undefined ? null : (JSON.parse(JSON.stringify(config)) as object),
+    ...(permissions === undefined
+      ? {}
+      : { permissions: toPermissions(permissions, `plugin "${name}": permissions`) }),
     scopes: readScopes(name, scopes),
   }
 }

@@ -52,6 +52,9 @@ const BEFORE_SENT: readonly Phase[] = [
 const TO_UPSTREAM: readonly Phase[] = ['rewrite', 'access', 'beforeProxy']
 const BEFORE_TRIES: readonly Phase[] = ['rewrite', 'access']
 const MAY_READ_BODY: readonly Phase[] = ['rewrite', 'access', 'response']
+/** Not while the answer passes: what waits there holds it up, chunk by chunk. */
+const MAY_FETCH: readonly Phase[] = ['rewrite', 'access', 'beforeProxy', 'response', 'log']
+const MAY_STORE: readonly Phase[] = REQUEST.filter((phase) => phase !== 'bodyFilter')
 const MAY_EXIT: readonly Phase[] = ['rewrite', 'access', 'beforeProxy', 'response', 'headerFilter']
 
 /** Every function of the PDK: its kind and the phases in which it may be called. */
@@ -147,6 +150,21 @@ export const PDK_MEMBERS: { readonly [Member in PdkMember]: PdkMemberRow } = {
   'plugin.getId': { kind: 'read', phases: ANY },
   'tracing.startSpan': { kind: 'read', phases: REQUEST },
   'tracing.addSpan': { kind: 'change', phases: REQUEST },
+  'http.fetch': { kind: 'effect', phases: MAY_FETCH },
+  'cache.get': { kind: 'effect', phases: REQUEST },
+  'cache.set': { kind: 'effect', phases: REQUEST },
+  'cache.delete': { kind: 'effect', phases: REQUEST },
+  'store.get': { kind: 'effect', phases: MAY_STORE },
+  'store.set': { kind: 'effect', phases: MAY_STORE },
+  'store.add': { kind: 'effect', phases: MAY_STORE },
+  'store.delete': { kind: 'effect', phases: MAY_STORE },
+  'store.list': { kind: 'effect', phases: MAY_STORE },
+  'vault.get': { kind: 'effect', phases: REQUEST },
+  'crypto.hash': { kind: 'effect', phases: REQUEST },
+  'crypto.hmac': { kind: 'effect', phases: REQUEST },
+  'crypto.equals': { kind: 'effect', phases: REQUEST },
+  'crypto.randomBytes': { kind: 'effect', phases: REQUEST },
+  'crypto.verify': { kind: 'effect', phases: REQUEST },
 }
 
 /** The phases in which a member may be called, as bits of `PHASES`. */

@@ -6,6 +6,7 @@ import type {
   Service,
   Target,
 } from './entities.ts'
+import type { CachePdk, CryptoPdk, HttpPdk, StorePdk, VaultPdk } from './pdk-effects.ts'
 
 /**
  * The object that a handler receives: one namespace per noun, Kong's names in camelCase. Reading and
@@ -26,6 +27,11 @@ export interface Pdk {
   readonly node: NodePdk
   readonly plugin: PluginPdk
   readonly tracing: TracingPdk
+  readonly http: HttpPdk
+  readonly cache: CachePdk
+  readonly store: StorePdk
+  readonly vault: VaultPdk
+  readonly crypto: CryptoPdk
 }
 
 export type HeaderValue = string | number | readonly (string | number)[]

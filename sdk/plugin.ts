@@ -1,4 +1,5 @@
 import type { Pdk } from './pdk.ts'
+import type { PluginPermissions } from './permissions.ts'
 import type { Phase } from './phase.ts'
 import type { Static, TSchema } from './schema.ts'
 
@@ -38,6 +39,8 @@ export interface Plugin<Schema extends TSchema = TSchema>
   readonly priority?: number
   /** JSON Schema of the configuration. Without it only an empty configuration is accepted. */
   readonly config?: Schema
+  /** What it asks for beyond the request; without it nothing. The operator decides what it gets. */
+  readonly permissions?: PluginPermissions
   /** Scopes that make no sense for this plugin, as in Kong (an auth plugin has `no_consumer`). */
   readonly scopes?: {
     readonly consumer?: boolean
@@ -57,6 +60,8 @@ export interface PluginManifest {
   readonly phases: readonly Phase[]
   /** JSON Schema of the configuration, or null: no configuration. */
   readonly schema: object | null
+  /** What it asks for; not what it may do. */
+  readonly permissions?: PluginPermissions
   readonly scopes: {
     readonly consumer: boolean
     readonly route: boolean

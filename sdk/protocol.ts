@@ -31,11 +31,46 @@
  * the host the second. `cancel` names a call in `call`: after its `ack` nothing may come for that
  * call; before, what comes is ignored. `ping` is work that does nothing: slow is not dead.
  *
- * One effect is no PDK member: `timer.sleep` [milliseconds]. A host does not wake up by itself: all
- * that it does, it does because of a frame, so its gateway always knows what it is doing.
+ * One effect is no PDK member: `timer.sleep` [milliseconds]. A host of the `process` tier does not wake
+ * up by itself: all that it does, it does because of a frame, so its gateway always knows what it is
+ * doing.
  *
- * Whatever breaks these rules (an unknown type, a field of the wrong type, an id that waits for
- * nothing, a second end) ends the connection.
+ * The `remote` tier. A program listens on a Unix socket; each worker of a gateway connects, and each
+ * connection is a host of its own. The program serves one plugin: `load` names it, or is empty when the
+ * gateway does not know it yet, and carries no code. What waits may go on at any time, not only because
+ * of a frame. The gateway offers `msgpack` and `json`. In both a payload is what JSON has: bytes are
+ * `{ "base64": ".." }`, numbers are finite.
+ *
+ * What goes wrong, and what comes of it. To hang up is, in the `process` tier, to kill; what had begun
+ * fails, what had not is sent again, in its order, over the next connection.
+ *
+ *   malformed   msgpack or fields that are not as above               hang up
+ *   truncated   the stream ends, within a frame or not                the same as a loss
+ *   huge        a length beyond 8 MB, found before a byte is kept      hang up
+ *   deep        nested deeper than 64, before anything is built       hang up; json: its call is refused
+ *   long        a result of more than 2 MB, a failure's message of     hang up
+ *               more than 4,096 characters
+ *   many        more than 4,096 effects in one call, or 20,000         hang up; a result of so many
+ *               values in the arguments of one                         values: refused
+ *   duplicated  a second end, ack or effect under the same id         hang up
+ *   unknown     a type, an id or an effect that is not there          hang up
+ *   refused     a result that the PDK's rules do not allow            its call fails (500), nothing else
+ *   late        a call has no end by its deadline                     it fails (503) and is cancelled;
+ *                                                                     what comes before the `ack` of the
+ *                                                                     cancel is ignored, after it: unknown
+ *   slow        `ack` and no end yet                                  nothing: asked by `ping` when
+ *                                                                     nothing was heard for a second
+ *   silent      no frame at all while a piece is at its turn          hang up: after 5 s (`remote`), by
+ *                                                                     the kill rule (`process`)
+ *   lost        the connection has ended                              connect again, at once or after a
+ *                                                                     pause that doubles up to 5 s; calls
+ *                                                                     wait until their deadline
+ *   away        several tries in vain                                 calls are refused (503) at once,
+ *                                                                     until a try succeeds
+ *   strikes     three losses in a minute with calls in them           quarantine: refused (503) for 60 s,
+ *                                                                     doubling
+ *
+ * Whatever hangs up also ends the program's side of the connection; it may be connected to again.
  */
 export const PROTOCOL_VERSION = 1
 

@@ -1,5 +1,8 @@
 import type { Logger } from 'pino'
+import { refuseUnknownPlugins } from '../effects/grants.ts'
+import { openPluginStore } from '../effects/sqlite-store.ts'
 import { watchDeclarativeFile } from '../config/file-source.ts'
+import type { PluginStoreSetting } from '../effects/plugin-store.ts'
 import { PluginLoadError, listPlugins } from '../process/plugin-listing.ts'
 import { type PrimaryOptions, type RunningPrimary, startPrimary } from '../process/primary.ts'
 import { readConfiguration } from '../process/read-configuration.ts'
@@ -27,6 +30,11 @@ export async function start(context: CommandContext): Promise<number> {
   const log = createLog({ level: logLevel, base: { pid: process.pid }, destination: stderr })
   try {
     const plugins = await listPlugins(parts, settings.plugin)
+    refuseUnknownPlugins(
+      settings.pluginGrants,
+      new Set(plugins.map(({ manifest }) => manifest.name)),
+    )
+    await checkPluginStore(settings.pluginStore)
     return await run(log, {
       workers: settings.workers,
       proxyListen: settings.proxyListen,
@@ -37,6 +45,9 @@ export async function start(context: CommandContext): Promise<number> {
         trustedIps: settings.trustedIps,
         headerNaming: settings.headerNames,
         allowDebugHeader: settings.debugHeader === 'on',
+        pluginGrants: settings.pluginGrants,
+        pluginStore: settings.pluginStore,
+        vaultEnvPrefix: settings.vaultEnvPrefix,
       },
       sandbox: { allowMissing: settings.sandboxAllowMissing, jit: settings.sandboxJit },
       drainMs: settings.drainTimeout,
@@ -55,6 +66,13 @@ export async function start(context: CommandContext): Promise<number> {
     if (!isOurs) log.debug({ err: error }, 'the gateway could not start')
     return EXIT_FAILED
   }
+}
+
+/** A file that cannot be used is better known now than when a plugin needs it. */
+async function checkPluginStore(setting: PluginStoreSetting): Promise<void> {
+  if (setting === 'memory') return
+  const store = await openPluginStore(setting, { onProblem: () => {} })
+  store.close()
 }
 
 /** From the start to the end of the primary, with the signals in between. */

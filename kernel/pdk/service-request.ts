@@ -50,7 +50,9 @@ export const serviceRequestPdk = {
     if (!checked.startsWith('/')) throw badArgument(member, 'a path that starts with "/"', path)
     if (/[?#]/.test(checked)) throw badArgument(member, 'a path without query and fragment', path)
     refuseAfterExit(call, member)
-    call.ctx.ownChanges.path = withinTarget(member, escapePath(checked))
+    // Looked at before as well: escaping takes time in proportion to the length.
+    const escaped = escapePath(withinTarget(member, checked))
+    call.ctx.ownChanges.path = withinTarget(member, escaped)
   },
 
   'service.request.setMethod': (call: PluginCall, method: string): void => {

@@ -1,4 +1,4 @@
-import type { Plugin, PluginManifest } from '@sallyport/sdk'
+import type { Plugin, PluginManifest, PluginPermissions } from '@sallyport/sdk'
 import type { Logger } from 'pino'
 import type { Counters } from '../counters.ts'
 import type { Gateway, GatewayOptions } from '../gateway.ts'
@@ -21,6 +21,8 @@ export interface Parts {
   readPluginSource(path: string): Promise<PluginText>
   /** Runs a plugin's module in a sandbox to learn its manifest. */
   describePlugin(text: PluginText): Promise<PluginManifest>
+  /** Asks the program that listens on `unix:PATH` for the manifest of its plugin. */
+  describeRemote(origin: string): Promise<PluginManifest>
   /** Factories for these tiers; what a gateway does not use is not even loaded. */
   hostFactories(tiers: ReadonlySet<Tier>, context: HostContext): Promise<HostFactories>
   /**
@@ -56,6 +58,8 @@ export interface HostContext {
 export interface PluginText {
   readonly source: string
   readonly origin: string
+  /** What its package.json asks for; absent when it says nothing. */
+  readonly permissions?: PluginPermissions
 }
 
 export type HostFactories = { readonly [T in Tier]?: HostFactory }

@@ -1,6 +1,7 @@
 import { registerHooks } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { type Plugin, type PluginManifest, toManifest } from '@sallyport/sdk'
+import { toPluginGrants } from '../effects/grants.ts'
 import type { PluginCode, Tier } from '../plugin-host.ts'
 import type { PluginSetting } from '../setting-values.ts'
 import type { Parts } from './parts.ts'
@@ -14,7 +15,7 @@ export interface PluginListing {
   readonly tier: Tier
   readonly bundled: boolean
   readonly source: string | null
-  /** The file, or `bundled`. */
+  /** The file, `unix:` and a socket, or `bundled`. */
   readonly origin: string
 }
 
@@ -23,7 +24,10 @@ export class PluginLoadError extends Error {
   override readonly name = 'PluginLoadError'
 }
 
-type ListingParts = Pick<Parts, 'bundledPlugins' | 'readPluginSource' | 'describePlugin'>
+type ListingParts = Pick<
+  Parts,
+  'bundledPlugins' | 'readPluginSource' | 'describePlugin' | 'describeRemote'
+>
 
 /** The bundled plugins and those of `--plugin`. Rejects with `PluginLoadError`. */
 export async function listPlugins(
@@ -56,17 +60,31 @@ export async function listPlugins(
 async function listPlugin(parts: ListingParts, setting: PluginSetting): Promise<PluginListing> {
   const { path, tier } = setting
   try {
+    if (tier === 'remote') {
+      const manifest = await parts.describeRemote(path)
+      checkPermissions(manifest)
+      return { manifest, tier, bundled: false, source: null, origin: path }
+    }
     const text = await parts.readPluginSource(path)
     const { origin } = text
     if (tier === 'inline') {
       const manifest = toManifest(await importPlugin(origin))
       return { manifest, tier, bundled: false, source: null, origin }
     }
-    const manifest = await parts.describePlugin(text)
+    const described = await parts.describePlugin(text)
+    // What people read before they install it holds against what the code says.
+    const { permissions = described.permissions } = text
+    const manifest = permissions === undefined ? described : { ...described, permissions }
+    checkPermissions(manifest)
     return { manifest, tier, bundled: false, source: text.source, origin }
   } catch (error) {
     throw new PluginLoadError(`--plugin "${path}": ${(error as Error).message}`, { cause: error })
   }
+}
+
+/** What cannot be read is better known now than when the plugin needs it. */
+function checkPermissions({ permissions }: PluginManifest): void {
+  if (permissions !== undefined) toPluginGrants({ permissions })
 }
 
 /** The code behind listings, in the worker that runs it. */

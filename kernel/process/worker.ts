@@ -1,5 +1,6 @@
-import type { Logger } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
 import type { Counters } from '../counters.ts'
+import { SecretTexts } from '../effects/secret-texts.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { type AccessLog, openAccessLog } from '../telemetry/access-log.ts'
 import { createLog, openLogDestination } from '../telemetry/log.ts'
@@ -35,6 +36,8 @@ export function runWorker(parts: WorkerParts, self: ForkedProcess): void {
   self.on('SIGTERM', () => worker.leave('SIGTERM'))
   self.on('uncaughtException', (error) => worker.onUncaught(error))
   self.on('unhandledRejection', (reason) => worker.onRejection(reason))
+  // Its primary may have gone while the modules were loaded, when nobody listened.
+  if (!self.connected) worker.leave('the primary is gone')
 }
 
 /** A worker in an unknown state finishes what it can, and this is how long it may take. */
@@ -124,13 +127,14 @@ class Worker {
   }
 
   #init(init: WorkerInit): void {
+    const secretTexts = new SecretTexts()
     const log = createLog({
       level: init.logLevel,
       base: { worker: init.place, pid: this.#self.pid },
-      destination: openLogDestination(),
+      destination: hiding(secretTexts, openLogDestination()),
     })
     const accessLog = openAccessLog(init.accessLog, (text) => log.error(text))
-    const gateway = this.#createGateway(init, log, accessLog)
+    const gateway = this.#createGateway(init, log, accessLog, secretTexts)
     gateway.catch((error: unknown) => this.#giveUp((error as Error).message))
     this.#running = { init, log, accessLog, gateway }
     this.#silence = setInterval(() => {
@@ -145,6 +149,7 @@ class Worker {
     init: WorkerInit,
     log: Logger,
     accessLog: AccessLog | null,
+    secretTexts: SecretTexts,
   ): Promise<RunningGateway> {
     const plugins = await toPluginCode(this.#parts, init.plugins)
     const tiers = new Set(plugins.map((plugin) => plugin.tier))
@@ -168,6 +173,7 @@ class Worker {
       hostFactories,
       log,
       accessLog,
+      effects: { secretTexts },
     })
   }
 
@@ -211,8 +217,9 @@ class Worker {
     if (this.#leaving) return
     this.#leaving = true
     const { gateway, accessLog, log } = this.#running ?? {}
-    // With its primary gone there is nobody else to end a worker that cannot drain.
-    setTimeout(() => this.#self.exit(exitCode), deadlineMs + GRACE_MS).unref()
+    // With its primary gone there is nobody else to end a worker that cannot drain. This keeps it alive:
+    // who waits here for what never comes must still get to the exit.
+    setTimeout(() => this.#self.exit(exitCode), deadlineMs + GRACE_MS)
     try {
       const running = await gateway
       await running?.drain(deadlineMs)
@@ -229,4 +236,9 @@ class Worker {
     if (this.#self.connected) this.#self.send!(message, undefined, undefined, () => sent())
     else sent()
   }
+}
+
+/** Whatever is logged, by whomever: no secret that this worker has read is in it. */
+function hiding({ hide }: SecretTexts, destination: DestinationStream): DestinationStream {
+  return { write: (line) => destination.write(hide(line)) }
 }

@@ -1,11 +1,18 @@
 import { PdkError } from '@sallyport/sdk'
-import { fromBase64, fromLatin1, toBase64, toLatin1 } from './base64.ts'
-import type { HandlerCall } from './handler-call.ts'
-import { toLogText } from './log-text.ts'
-import type { GuestPort } from './options.ts'
-import { defineProperty, toText } from './primordials.ts'
+import {
+  defineProperty,
+  fromBase64,
+  fromLatin1,
+  type GuestPort,
+  GuestTextDecoder,
+  GuestTextEncoder,
+  type HandlerCall,
+  toBase64,
+  toLatin1,
+  toLogText,
+  toText,
+} from '@sallyport/sdk/guest'
 import { structuredClone } from './structured-clone.ts'
-import { GuestTextDecoder, GuestTextEncoder } from './text-encoding.ts'
 import { connectUrl, GuestURL } from './url.ts'
 import { GuestURLSearchParams } from './url-search-params.ts'
 

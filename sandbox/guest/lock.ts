@@ -1,4 +1,4 @@
-import { defineProperty } from './primordials.ts'
+import { defineProperty } from '@sallyport/sdk/guest'
 
 /**
  * What a guest does not get: a compiler to machine code, memory that several threads see, clocks made

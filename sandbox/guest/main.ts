@@ -3,11 +3,16 @@
  * `start` returns; between the two only strings, numbers and booleans cross.
  */
 import { PDK_ERRORS, PdkError } from '@sallyport/sdk'
-import { Dispatcher } from './dispatcher.ts'
+import {
+  defineProperty,
+  Dispatcher,
+  type GuestOptions,
+  type GuestPort,
+  jsonParse,
+  toText,
+} from '@sallyport/sdk/guest'
 import { defineGlobals } from './globals.ts'
 import { lockRealm } from './lock.ts'
-import type { GuestOptions, GuestPort } from './options.ts'
-import { defineProperty, jsonParse, toText } from './primordials.ts'
 
 /** The work that a host can ask for, as the first argument of the dispatcher. */
 export type GuestOperation =

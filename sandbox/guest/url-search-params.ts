@@ -1,5 +1,4 @@
-import { toText } from './primordials.ts'
-import { GuestTextDecoder, GuestTextEncoder } from './text-encoding.ts'
+import { GuestTextDecoder, GuestTextEncoder, toText } from '@sallyport/sdk/guest'
 
 type Pair = [name: string, value: string]
 
@@ -83,12 +82,12 @@ export class GuestURLSearchParams {
     return this.entries()
   }
 
-  totoText(): string {
+  toString(): string {
     return this.#pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&')
   }
 
   #changed(): void {
-    this.#onChange?.(this.totoText())
+    this.#onChange?.(this.toString())
   }
 }
 

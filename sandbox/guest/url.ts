@@ -1,5 +1,4 @@
-import type { GuestPort } from './options.ts'
-import { jsonParse, jsonStringify, toText } from './primordials.ts'
+import { type GuestPort, jsonParse, jsonStringify, toText } from '@sallyport/sdk/guest'
 import { GuestURLSearchParams } from './url-search-params.ts'
 
 /** The host tells the parts of a URL as a list in this order. */

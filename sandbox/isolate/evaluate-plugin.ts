@@ -36,7 +36,7 @@ export function evaluatePlugin(options: {
     isolate.compileModuleSync(source, { filename })
   const entry = compile(ENTRY_SOURCE, 'sallyport:entry')
   const library = compile(LIBRARY_SOURCE, LIBRARY_MODULE)
-  const plugin = compile(options.source, options.filename)
+  const plugin = compile(named(options.source, options.filename), options.filename)
   let sdk: ivm.Module | null = null
   entry.instantiateSync(context, (specifier, referrer) => {
     if (referrer === plugin) {
@@ -46,6 +46,11 @@ export function evaluatePlugin(options: {
     return specifier === LIBRARY_MODULE ? library : plugin
   })
   entry.evaluateSync({ timeout: loadMs })
+}
+
+/** The last comment of this kind holds: in the places of errors a plugin has the name that it was given. */
+function named(source: string, filename: string): string {
+  return `${source}\n//# sourceURL=${filename}`
 }
 
 function refusal(specifier: string): string {

@@ -48,7 +48,11 @@ export class IsolateCall {
 
   /** Throws `HostFailure`. */
   apply(payload: string): void {
-    const result = parsePayload(payload, this.#limits.depthMax + RESULT_NESTING)
+    const result = parsePayload(
+      payload,
+      this.#limits.depthMax + RESULT_NESTING,
+      this.#limits.payloadValuesMax,
+    )
     if (!this.call.over) this.call.apply(result)
   }
 

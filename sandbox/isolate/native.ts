@@ -1,5 +1,5 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
-import type { NativeName } from '../guest/options.ts'
+import type { NativeName } from '@sallyport/sdk/guest'
 
 /** A longer text is no address and no URL that anybody means. */
 const TEXT_LENGTH_MAX = 64 * 1024

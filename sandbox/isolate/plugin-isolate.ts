@@ -2,7 +2,7 @@ import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import type { Dispatch, GuestOperation } from '../guest/main.ts'
-import type { GuestPort, PostKind } from '../guest/options.ts'
+import type { GuestPort, PostKind } from '@sallyport/sdk/guest'
 import type { IsolatedVm } from './load-isolated-vm.ts'
 import { evaluatePlugin } from './evaluate-plugin.ts'
 

@@ -1,6 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HostFailure, type HostFailureKind } from '@sallyport/sdk'
 import type { Message } from '@sallyport/sdk/protocol'
 import type { HostCall } from '../../kernel/plugin-host.ts'
+import type { EffectAnswer } from '../effects.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { parsePayload, RESULT_NESTING } from '../payload.ts'
 import { Piece, type PieceEvents } from './piece.ts'
@@ -28,6 +30,9 @@ export class ActiveCall {
   #piece: Piece | null = null
   #process: SandboxProcess | null = null
   #isOver = false
+  #effects = 0
+  #effectBytes = 0
+  #lastLarge: Promise<unknown> = Promise.resolve()
 
   constructor({ call, nowMs, limits, onOver }: ActiveCallOptions) {
     this.call = call
@@ -63,17 +68,45 @@ export class ActiveCall {
     }
   }
 
+  /** Counts an effect; false when there were too many of them. */
+  countEffect(): boolean {
+    return ++this.#effects <= this.#limits.effectsTotalMax
+  }
+
+  /**
+   * Runs an effect whose answer may be large. Such answers are made one after the other, each in a turn
+   * of its own of the event loop, until the call has had its share.
+   */
+  runLarge(member: string, run: () => EffectAnswer | Promise<EffectAnswer>): Promise<EffectAnswer> {
+    const answer = this.#lastLarge.then(async () => {
+      await nextTurn()
+      const { effectBytesTotalMax } = this.#limits
+      if (this.#effectBytes >= effectBytesTotalMax) {
+        const message = `${member}: this call has been given ${effectBytesTotalMax} bytes already`
+        return { ok: false, value: JSON.stringify({ code: 'LIMIT', message }) }
+      }
+      const made = await run()
+      this.#effectBytes += made.value.length
+      return made
+    })
+    this.#lastLarge = answer.catch(() => undefined)
+    return answer
+  }
+
   /** The child is gone and had not begun: the call can be given to another. */
   takeBack(): void {
     this.#piece = null
     this.#process = null
+    this.#effects = 0
   }
 
   /** Applies what came out of the handler, unless nobody is interested any more. */
   onResult(message: Message<'result'>): void {
     if (this.#isOver) return
     try {
-      const result = parsePayload(message.payload as string, this.#limits.depthMax + RESULT_NESTING)
+      const { depthMax, payloadValuesMax } = this.#limits
+      const json = message.payload as string
+      const result = parsePayload(json, depthMax + RESULT_NESTING, payloadValuesMax)
       if (!this.call.over) this.call.apply(result)
     } catch (error) {
       const failure = error instanceof HostFailure ? error : toHostFailure(error)

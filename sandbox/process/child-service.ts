@@ -1,5 +1,5 @@
 import type { GatewayMessage, HostMessage } from '@sallyport/sdk/protocol'
-import type { GuestOptions } from '../guest/options.ts'
+import type { GuestOptions } from '@sallyport/sdk/guest'
 import type { IsolatedVm } from '../isolate/load-isolated-vm.ts'
 import { createNative } from '../isolate/native.ts'
 import type { TurnEnd } from '../isolate/plugin-isolate.ts'

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HostFailure, type HostFailureKind } from '@sallyport/sdk'
 import type { Message } from '@sallyport/sdk/protocol'
 import type {
@@ -7,57 +8,83 @@ import type {
   InstanceSpec,
   PluginCode,
   PluginHost,
+  Tier,
 } from '../../kernel/plugin-host.ts'
 import { runEffect } from '../effects.ts'
 import { logLines, type SandboxHostOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
+import { parsePayload } from '../payload.ts'
 import { ActiveCall } from './active-call.ts'
+import type { ChildWatch } from './child-watch.ts'
 import type { Gate } from './layer-gate.ts'
+import { checkBounds } from './message-bounds.ts'
 import type { SparePool } from './spare-pool.ts'
-import { Supervisor } from './supervisor.ts'
+import { Supervisor, type SupervisorEvents } from './supervisor.ts'
 
-export interface ProcessHostOptions extends SandboxHostOptions {
+/** A few milliseconds of work, with the answers that follow. */
+const CALLS_A_TURN = 64
+/** Effects that bring a body, or a value that was kept. */
+const IS_LARGE = /\.get(?:Raw)?Body$|^(?:cache|store)\.get$/
+/** These wait for others, several at a time: only to make of each what crosses takes a turn of its own. */
+const WAITS = new Set(['http.fetch'])
+/** A list of lists of two texts. */
+const LINES_NESTING = 2
+
+/** What keeps the other end of the wire there. */
+export type HostSupervisor = Pick<
+  Supervisor,
+  | 'state'
+  | 'process'
+  | 'kills'
+  | 'starts'
+  | 'condition'
+  | 'refusal'
+  | 'configure'
+  | 'recycle'
+  | 'wake'
+  | 'close'
+> & {
+  /** What it sees of the other end; a remote program burns and keeps what is its own. */
+  readonly watch: Pick<ChildWatch, 'mayBegin' | 'isScarce' | 'cpuMs' | 'rssBytes'>
+}
+
+export interface WireHostOptions extends SandboxHostOptions {
+  readonly tier: Tier
   readonly name: string
-  /** Null for a plugin that no tenant owns. */
-  readonly tenant: string | null
-  readonly plugins: readonly PluginCode[]
-  readonly pool: SparePool
-  readonly gate: Gate
   readonly sandboxLimits: SandboxLimits
+  readonly supervise: (events: SupervisorEvents) => HostSupervisor
 }
 
 /**
- * The `process` tier: the plugins of one tenant, or one plugin, in a child that is replaced when it
- * misbehaves. Owns the calls; the supervisor owns the child.
+ * Plugins at the other end of the wire protocol, which is replaced when it misbehaves. Owns the calls;
+ * the supervisor owns the other end.
  */
-export class ProcessHost implements PluginHost {
-  readonly tier = 'process'
+export class WireHost implements PluginHost {
+  readonly tier: Tier
   readonly name: string
-  readonly #options: ProcessHostOptions
+  readonly #options: WireHostOptions
   readonly #limits: SandboxLimits
-  readonly #supervisor: Supervisor
+  readonly #supervisor: HostSupervisor
   /** Every call that is not over, in the order in which they came. */
   readonly #calls = new Set<ActiveCall>()
   #callCount = 0
   #errorCount = 0
   #timeoutCount = 0
-  /** Calls that wait for the tenant's CPU budget. */
-  #held = 0
+  /** Calls that wait for the tenant's CPU budget, in their order. */
+  readonly #held = new Set<ActiveCall>()
   #throttledCount = 0
 
-  constructor(options: ProcessHostOptions) {
+  constructor(options: WireHostOptions) {
+    this.tier = options.tier
     this.name = options.name
     this.#options = options
     this.#limits = options.sandboxLimits
-    this.#supervisor = new Supervisor({
-      ...options,
-      events: {
-        ready: () => this.#submitAll(),
-        down: (reason, isReplayed) => this.#onDown(reason, isReplayed),
-        closed: (reason) => this.#failAll('unavailable', reason),
-        tick: () => this.#onTick(),
-        hasCalls: () => this.#calls.size > 0,
-      },
+    this.#supervisor = options.supervise({
+      ready: () => this.#submitAll(),
+      down: (reason, isReplayed) => this.#onDown(reason, isReplayed),
+      closed: (reason) => this.#failAll('unavailable', reason),
+      tick: () => this.#onTick(),
+      hasCalls: () => this.#calls.size > 0,
     })
   }
 
@@ -104,8 +131,9 @@ export class ProcessHost implements PluginHost {
     }
   }
 
-  close(): Promise<void> {
-    return this.#supervisor.close()
+  async close(): Promise<void> {
+    await this.#supervisor.close()
+    for (const active of this.#calls) active.fail('unavailable', `${this.name}: it is closed`)
   }
 
   #refuse(reason: string): Promise<void> {
@@ -114,25 +142,39 @@ export class ProcessHost implements PluginHost {
   }
 
   #submitAll(): void {
-    this.#held = 0
-    for (const active of this.#calls) if (active.piece === null) this.#submitNext(active)
+    this.#held.clear()
+    void inTurns([...this.#calls], (active) => {
+      const isWaiting = active.piece === null && this.#calls.has(active)
+      if (isWaiting && this.#supervisor.state === 'ready') this.#submitNext(active)
+    })
   }
 
   /** Calls that came before and wait for the budget are first. */
   #submitNext(active: ActiveCall): void {
-    if (this.#held === 0 && this.#supervisor.watch.mayBegin()) {
+    if (this.#held.size === 0 && this.#supervisor.watch.mayBegin()) {
       this.#submit(active)
       return
     }
-    this.#held++
-    if (active.isThrottled || !this.#supervisor.watch.isScarce) return
-    active.isThrottled = true
-    this.#throttledCount++
+    this.#held.add(active)
+    if (this.#supervisor.watch.isScarce) this.#throttle(active)
   }
 
   /** There may be some budget again, or one call less before the child. */
   #release(): void {
-    if (this.#held > 0 && this.#supervisor.state === 'ready') this.#submitAll()
+    if (this.#held.size === 0 || this.#supervisor.state !== 'ready') return
+    const { watch } = this.#supervisor
+    for (const active of this.#held) {
+      if (!watch.mayBegin()) break
+      this.#held.delete(active)
+      this.#submit(active)
+    }
+    if (watch.isScarce) for (const active of this.#held) this.#throttle(active)
+  }
+
+  #throttle(active: ActiveCall): void {
+    if (active.isThrottled) return
+    active.isThrottled = true
+    this.#throttledCount++
   }
 
   #onTick(): void {
@@ -144,6 +186,7 @@ export class ProcessHost implements PluginHost {
     const process = this.#supervisor.process!
     active.submit(process, {
       onEnd: (message) => {
+        checkBounds(message, this.#limits)
         if (message.name === 'result') active.onResult(message)
         else this.#onFailed(active, message)
       },
@@ -164,7 +207,7 @@ export class ProcessHost implements PluginHost {
 
   #log(message: Message<'failed'>): void {
     try {
-      const lines = JSON.parse(message.log as string) as unknown
+      const lines = parsePayload(message.log as string, LINES_NESTING)
       logLines(lines, this.name, { log: this.#options.log, limits: this.#limits })
     } catch {
       // The lines of a sandbox that cannot even write them are no loss.
@@ -173,27 +216,41 @@ export class ProcessHost implements PluginHost {
 
   #onEffect(active: ActiveCall, message: Message<'effect'>): void {
     const process = this.#supervisor.process!
-    try {
-      const answer = runEffect({
+    if (!active.countEffect()) {
+      process.kill(`it asked for more than ${this.#limits.effectsTotalMax} effects in one call`)
+      return
+    }
+    const { member } = message
+    const run = () =>
+      runEffect({
         call: active.call,
-        member: message.member,
+        member,
         argsJson: message.args as string,
         leftMs: active.deadlineMs - performance.now(),
         limits: this.#limits,
+        ...(WAITS.has(member) ? { cross: (make) => active.runLarge(member, make) } : {}),
       })
-      void answer.then(({ ok, value }) => process.answerEffect(message.id, ok, value))
+    const kill = (error: Error): void =>
+      process.kill(`it asked for what it cannot have: ${error.message}`)
+    try {
+      const answer = IS_LARGE.test(member) ? active.runLarge(member, run) : run()
+      void answer.then(({ ok, value }) => process.answerEffect(message.id, ok, value), kill)
     } catch (error) {
-      process.kill(`it asked for what it cannot have: ${(error as Error).message}`)
+      kill(error as Error)
     }
   }
 
   /** What the child had not begun is given to the next one; the others end with it. */
   #onDown(reason: string, isReplayed: (active: ActiveCall) => boolean): void {
+    const begun: ActiveCall[] = []
     for (const active of this.#calls) {
       if (active.piece === null) continue
       if (isReplayed(active)) active.takeBack()
-      else active.fail('killed', `${this.name}: the sandbox was killed: ${reason}`)
+      else begun.push(active)
     }
+    void inTurns(begun, (active) =>
+      active.fail('killed', `${this.name}: the sandbox was killed: ${reason}`),
+    )
   }
 
   #expire(): void {
@@ -215,15 +272,51 @@ export class ProcessHost implements PluginHost {
   }
 
   #failAll(kind: HostFailureKind, reason: string): void {
-    for (const active of this.#calls) active.fail(kind, `${this.name}: ${reason}`)
+    void inTurns([...this.#calls], (active) => active.fail(kind, `${this.name}: ${reason}`))
   }
 
   #onOver(active: ActiveCall, failure: HostFailureKind | null): void {
     this.#calls.delete(active)
+    this.#held.delete(active)
     // In a turn of its own: many may end at once.
-    if (this.#held > 0) setImmediate(() => this.#release())
+    if (this.#held.size > 0) setImmediate(() => this.#release())
     if (failure === null) return
     if (failure === 'timeout') this.#timeoutCount++
     else this.#errorCount++
+  }
+}
+
+export interface ProcessHostOptions extends SandboxHostOptions {
+  readonly name: string
+  /** Null for a plugin that no tenant owns. */
+  readonly tenant: string | null
+  readonly plugins: readonly PluginCode[]
+  readonly pool: SparePool
+  readonly gate: Gate
+  readonly sandboxLimits: SandboxLimits
+}
+
+/** The `process` tier: the plugins of one tenant, or one plugin, in a child process. */
+export class ProcessHost extends WireHost {
+  constructor(options: ProcessHostOptions) {
+    super({
+      ...options,
+      tier: 'process',
+      supervise: (events) => new Supervisor({ ...options, events }),
+    })
+  }
+}
+
+/**
+ * Does something to many calls, a few in each turn of the event loop: to answer a thousand requests at
+ * once would keep all others waiting. A call may have ended meanwhile.
+ */
+async function inTurns(
+  calls: readonly ActiveCall[],
+  work: (active: ActiveCall) => void,
+): Promise<void> {
+  for (let at = 0; at < calls.length; at += CALLS_A_TURN) {
+    if (at > 0) await nextTurn()
+    for (const active of calls.slice(at, at + CALLS_A_TURN)) work(active)
   }
 }

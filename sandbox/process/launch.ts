@@ -1,14 +1,26 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import type { Duplex } from 'node:stream'
+import { spawn } from 'node:child_process'
+import type { Duplex, Readable } from 'node:stream'
 import { bundle, sourcePath } from '../guest-library.ts'
 import { findIsolatedVm } from '../isolate/load-isolated-vm.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { activeLayers, type Layer } from './layers.ts'
 import { type Platform, thisPlatform, UID_COUNT, UID_FIRST } from './platform.ts'
 
+/** What is needed of a process, or of whatever stands for one. */
+export interface ChildHandle {
+  readonly pid?: number | undefined
+  readonly stdin: object | null
+  readonly stderr: Readable | null
+  kill(signal: NodeJS.Signals): boolean
+  ref(): void
+  unref(): void
+  once(event: 'exit', listener: (code: number | null, signal: string | null) => void): unknown
+  once(event: 'error', listener: (error: Error) => void): unknown
+}
+
 /** A child that was started, and the stream on its descriptor 3. */
 export interface LaunchedChild {
-  readonly process: ChildProcess
+  readonly process: ChildHandle
   readonly channel: Duplex
 }
 
@@ -27,6 +39,8 @@ export interface LaunchChoice {
   readonly isJit?: boolean
   /** Layers around each child, instead of all that this machine has; for controls. */
   readonly layers?: readonly Layer[]
+  /** Instead of the sandbox host's, to see what becomes of a child that was taken over. */
+  readonly program?: string | undefined
 }
 
 /** Starts sandbox host processes. */
@@ -44,12 +58,16 @@ let children = process.pid * 61
  * input, so that a child has to read one file only, the add-on.
  */
 export async function prepareLaunch(choice: LaunchChoice = {}): Promise<Launch> {
-  made ??= bundle({ entry: sourcePath('process/child'), format: 'cjs', platform: 'node' })
   const platform = await thisPlatform()
   const layers = choice.layers ?? activeLayers(platform, choice.isJit)
-  const program = await made
+  const program = choice.program ?? (await bundleProgram())
   const addon = findIsolatedVm()
   return (limits) => launch({ program, addon, platform, layers, limits })
+}
+
+function bundleProgram(): Promise<string> {
+  made ??= bundle({ entry: sourcePath('process/child'), format: 'cjs', platform: 'node' })
+  return made
 }
 
 function launch(options: {

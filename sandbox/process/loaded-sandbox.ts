@@ -4,6 +4,7 @@ import type { InstanceSpec } from '../../kernel/plugin-host.ts'
 import type { GuestLibrary } from '../guest-library.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { parsePayload } from '../payload.ts'
+import { checkBounds } from './message-bounds.ts'
 import { Piece, type PieceEvents, type WorkMessage } from './piece.ts'
 import type { SandboxProcess } from './sandbox-process.ts'
 
@@ -44,9 +45,10 @@ export class LoadedSandbox {
     return this.#loaded.has(pluginName)
   }
 
+  /** `library` is null for a host that brings its own. */
   async load(
     plugin: { name: string; source: string },
-    library: GuestLibrary,
+    library: GuestLibrary | null,
     guestOptions: object,
   ): Promise<Loaded> {
     const isFirst = this.#loaded.size === 0
@@ -94,6 +96,7 @@ export class LoadedSandbox {
     return new Promise((resolve, reject) => {
       const events: PieceEvents = {
         onEnd: (end) => {
+          checkBounds(end, this.#limits)
           this.#open.delete(piece)
           if (end.name === 'result') resolve(end.payload as string)
           else

@@ -2,10 +2,11 @@ import type { Socket } from 'node:net'
 import {
   type HostMessage,
   type Message,
+  type PayloadEncoding,
   PROTOCOL_VERSION,
   ProtocolError,
 } from '@sallyport/sdk/protocol'
-import { Channel } from './channel.ts'
+import { Channel, type ChannelEvents } from './channel.ts'
 import type { LaunchedChild } from './launch.ts'
 import { Piece, type WorkMessage } from './piece.ts'
 
@@ -23,6 +24,8 @@ export interface SandboxProcessOptions {
   readonly child: LaunchedChild
   readonly startMs: number
   readonly stderrBytesMax: number
+  /** What it may pick for payloads, best first; `json` alone unless told. */
+  readonly encodings?: readonly PayloadEncoding[]
   /** Called once, after the process has ended or was killed. */
   readonly onDown: (remains: Remains) => void
 }
@@ -36,6 +39,7 @@ const ID_MAX = 0xffff_ffff
 export class SandboxProcess {
   readonly #options: SandboxProcessOptions
   readonly #channel: Channel
+  readonly #encodings: readonly PayloadEncoding[]
   /** Pieces without an end, oldest first; `#first` is the index of the head. */
   #queue: Piece[] = []
   #first = 0
@@ -58,10 +62,12 @@ export class SandboxProcess {
     this.#options = options
     this.#onDown = options.onDown
     const { process: child, channel } = options.child
-    this.#channel = new Channel(channel, {
+    const events: ChannelEvents = {
       message: (message) => this.#onMessage(message),
       end: (error) => this.kill(error === null ? 'it closed its channel' : error.message),
-    })
+    }
+    this.#encodings = options.encodings ?? ['json']
+    this.#channel = new Channel(channel, events, this.#encodings)
     this.ready = this.#greet()
     this.ready.catch(() => undefined)
     this.#exited = new Promise((resolve) => {
@@ -168,8 +174,8 @@ export class SandboxProcess {
     try {
       return await new Promise<string>((resolve, reject) => {
         this.#greeting = { resolve, reject }
-        const hello = { name: 'hello', id: 0, protocol: PROTOCOL_VERSION, encodings: ['json'] }
-        this.#channel.send(hello as Message<'hello'>)
+        const encodings = this.#encodings
+        this.#channel.send({ name: 'hello', id: 0, protocol: PROTOCOL_VERSION, encodings })
       })
     } finally {
       clearTimeout(timer)
@@ -195,7 +201,8 @@ export class SandboxProcess {
 
   #onWelcome(message: Message<'welcome'>): void {
     if (this.#greeting === null || message.id !== 0) throw new ProtocolError('a second welcome')
-    if (message.protocol !== PROTOCOL_VERSION || message.encoding !== 'json') {
+    const isKnown = this.#encodings.some((encoding) => encoding === message.encoding)
+    if (message.protocol !== PROTOCOL_VERSION || !isKnown) {
       throw new ProtocolError('the host speaks another protocol')
     }
     this.#greeting.resolve(message.info as string)

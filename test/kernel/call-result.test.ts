@@ -103,6 +103,23 @@ describe('a result that is not right is refused as a whole', () => {
     ['changes that are no list', { changes: 'x' }],
     ['a change that is no list', { changes: ['response.setHeader'] }],
     ['too many changes', { changes: Array(1001).fill(['log.info', 'x']) }],
+    ['too many lines for the log', { changes: Array(65).fill(['log.info', 'x']) }],
+    [
+      'too many values of headers',
+      { changes: [0, 1, 2].map((n) => ['response.addHeader', `x-${n}`, Array(100).fill('v')]) },
+    ],
+    [
+      'too long headers',
+      { changes: [0, 1, 2].map((n) => ['response.setHeader', `x-${n}`, 'v'.repeat(30_000)]) },
+    ],
+    [
+      'too many headers of an exit',
+      { changes: [['response.exit', 200, '', { 'x-a': Array(100).fill('v'.repeat(1_000)) }]] },
+    ],
+    [
+      'too many changes of path and query',
+      { changes: Array(33).fill(['service.request.clearQueryArg', 'a']) },
+    ],
     ['too many arguments', { changes: [Array(100).fill('log.info')] }],
     ['an unknown member', { changes: [['response.setHeaderz', 'a', 'b']] }],
     ['a member of every object', { changes: [['constructor', 'a', 'b']] }],

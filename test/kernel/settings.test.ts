@@ -84,6 +84,9 @@ describe('a setting', () => {
       trustedIps: [],
       headerNames: 'sallyport',
       debugHeader: 'off',
+      pluginGrants: {},
+      pluginStore: 'memory',
+      vaultEnvPrefix: '',
       sandboxAllowMissing: [],
       sandboxJit: [],
     })
@@ -193,9 +196,16 @@ describe('a bad setting is refused', () => {
     ],
     [
       ['--plugin', 'p.js=fast'],
-      '--plugin "p.js=fast": expected PATH, PATH=inline, PATH=isolate or PATH=process',
+      '--plugin "p.js=fast": expected PATH, PATH=inline, PATH=isolate, PATH=process or unix:PATH=remote',
     ],
-    [['--plugin', 'p.js=remote'], '--plugin "p.js=remote": the tier "remote" is not served yet'],
+    [
+      ['--plugin', 'p.js=remote'],
+      '--plugin "p.js=remote": a remote plugin is a program that listens on a Unix socket: expected unix:PATH=remote',
+    ],
+    [
+      ['--plugin', 'unix:/run/x.sock=process'],
+      '--plugin "unix:/run/x.sock=process": expected unix:PATH or unix:PATH=remote: what listens there is remote',
+    ],
     [['--access-log', ''], '--access-log "": expected the path of a file'],
     [['--wrokers', '2'], 'start: unknown flag "--wrokers"; did you mean "--workers"?'],
     [['-w', '2'], 'start: unknown flag "-w"'],
@@ -245,4 +255,36 @@ test('the names of a setting follow from its key', () => {
   expect(toFlag('proxyListen')).toBe('--proxy-listen')
   expect(toVariable('proxyListen')).toBe('SALLYPORT_PROXY_LISTEN')
   expect(toFileKey('proxyListen')).toBe('proxy_listen')
+})
+
+describe('what is granted to plugins', () => {
+  test('is keys and values in the settings file, and JSON on the command line', () => {
+    const grants = { jwt: { http: ['keys.test', '10.0.0.5:8080'], vault: ['{vault://env/JWT_'] } }
+    const path = join(folder, 'granted.yml')
+    writeFileSync(
+      path,
+      `plugin_grants:\n  jwt:\n    http: [keys.test, "10.0.0.5:8080"]\n    vault: ["{vault://env/JWT_"]\n`,
+    )
+    expect(read(['--settings', path]).settings.pluginGrants).toEqual(grants)
+    expect(read(['--plugin-grants', JSON.stringify(grants)]).settings.pluginGrants).toEqual(grants)
+  })
+
+  test.each([
+    ['text', /expected JSON/],
+    ['[]', /expected plugin names/],
+    ['{"a":{"files":true}}', /a: unknown permission "files"; there are http, vault, cache, store/],
+    ['{"a":{"http":"x"}}', /a\.http: expected a list/],
+    ['{"a":{"http":["http://x"]}}', /a: "http:\/\/x": expected a host like/],
+    ['{"a":{"vault":["x"]}}', /a: "x": expected a reference like/],
+    ['{"a":{"store":1}}', /a\.store: expected true or false/],
+  ])('cannot be %s', (text, wanted) => {
+    expect(() => read(['--plugin-grants', text])).toThrow(wanted)
+  })
+
+  test('a store is memory or a file', () => {
+    expect(read(['--plugin-store', 'sqlite:values.db']).settings.pluginStore).toEqual({
+      path: join(folder, 'values.db'),
+    })
+    expect(() => read(['--plugin-store', 'values.db'])).toThrow(/expected memory or sqlite:PATH/)
+  })
 })

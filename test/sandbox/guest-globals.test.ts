@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { fromBase64, toBase64 } from '../../sandbox/guest/base64.ts'
+import { fromBase64, GuestTextDecoder, GuestTextEncoder, toBase64 } from '@sallyport/sdk/guest'
+import { decodeSlowly, encodeSlowly } from '../../sdk/guest/base64.ts'
 import { structuredClone as guestClone } from '../../sandbox/guest/structured-clone.ts'
-import { GuestTextDecoder, GuestTextEncoder } from '../../sandbox/guest/text-encoding.ts'
 
 const BYTES = fc.uint8Array({ maxLength: 60 })
 const TEXT = fc.string({ unit: 'binary', maxLength: 40 })
@@ -57,6 +57,17 @@ describe('the globals of a guest do what those of Node do', () => {
         expect(attempt(new GuestTextDecoder('utf8', { fatal: true }))).toBe(
           attempt(new TextDecoder('utf8', { fatal: true })),
         )
+      }),
+    )
+  })
+
+  test('base64 where the language has none of its own', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 7_000 }), (bytes) => {
+        const text = Buffer.from(bytes).toString('base64')
+        expect(encodeSlowly(bytes)).toBe(text)
+        expect(decodeSlowly(text)).toEqual(bytes)
+        expect(decodeSlowly(`${text}*`)).toBeNull()
       }),
     )
   })

@@ -131,6 +131,27 @@ describe('a child that breaks the protocol is killed, and the call fails', () =>
       ],
       /cannot have it/,
     ],
+    [
+      'more effects than a call may have',
+      (id) =>
+        Array.from({ length: 4_097 }, (_, at) => [EFFECT, at + 1, id, 'timer.sleep', '[1000000]']),
+      /more than 4096 effects/,
+    ],
+    [
+      'a result that is too long',
+      (id) => [[RESULT, id, ' '.repeat(2 ** 21 + 1)]],
+      /result is up to/,
+    ],
+    [
+      'a failure that is too long',
+      (id) => [[FAILED, id, 'error', 'm'.repeat(4_097), false, '[]']],
+      /message of a failure is up to/,
+    ],
+    [
+      'a failure with too long a log',
+      (id) => [[FAILED, id, 'error', 'm', false, ' '.repeat(2 ** 21 + 1)]],
+      /log of a failure is up to/,
+    ],
     ['a timer without a time', (id) => [[EFFECT, 1, id, 'timer.sleep', '["x"]']], /timer without/],
     ['a failure of no kind', (id) => [[FAILED, id, 'whatever', 'm', false, '[]']], /kind/],
     ['a frame without an array', () => [{ a: 1 }], /holds an array/],

@@ -2,7 +2,7 @@ import type { Phase } from '@sallyport/sdk'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { PluginCode, PluginHost } from '../../kernel/plugin-host.ts'
 import { makeCall, makePlugin } from '../support/host-call.ts'
-import { startHost, TIERS } from './tiers.ts'
+import { ISOLATED_TIERS, startHost, TIERS } from './tiers.ts'
 
 const hosts: PluginHost[] = []
 afterEach(async () => {
@@ -13,6 +13,9 @@ const CONSUMER = { id: 'c1', username: 'ann', custom_id: null, tags: null }
 const CREDENTIAL = { id: 'k1', consumer: { id: 'c1' } }
 
 describe.each(TIERS)('a plugin in the %s tier', (tier) => {
+  /** What an isolate has of its own; a remote program has what its Node has. */
+  const isIsolated = ISOLATED_TIERS.includes(tier)
+
   async function start(plugins: PluginCode | PluginCode[], config?: unknown) {
     const started = await startHost(tier, [plugins].flat(), config)
     hosts.push(started.host)
@@ -217,12 +220,46 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
     expect(call.applied[0]!.changes).toEqual([['client.authenticate', CONSUMER, CREDENTIAL]])
   })
 
+  test('gets a body of 1 MB whole and gives one back whole', async () => {
+    const body = new Uint8Array(1024 * 1024).map((_, index) => (index * 31) % 256)
+    const { changes } = await run(
+      `return pdk.request.getRawBody().then((bytes) => {
+         pdk.log.info(bytes instanceof Uint8Array, bytes.length)
+         pdk.service.request.setRawBody(bytes)
+       })`,
+      { effect: () => Promise.resolve(body) },
+    )
+    expect(changes[0]).toEqual(['log.info', 'true1048576'])
+    const [member, given] = changes[1] as [string, { base64: string }]
+    expect(member).toBe('service.request.setRawBody')
+    expect(Buffer.from(given.base64, 'base64').equals(body)).toBe(true)
+  })
+
   test('catches the failure of an effect with its code', async () => {
     const { changes } = await run(
       `return pdk.client.loadConsumer('x').catch((error) => pdk.log.info(error.name, error.message))`,
       { effect: () => Promise.reject(new Error('no such consumer')) },
     )
     expect(changes).toEqual([['log.info', 'PdkErrorno such consumer']])
+  })
+
+  test.each([
+    ['values', `Array(20_001).fill(1)`],
+    ['characters', `'x'.repeat(2 ** 21)`],
+  ])('is told when it asks for an effect with too many %s, and goes on', async (what, value) => {
+    const { changes, call } = await run(
+      `return pdk.cache.set('key', ${value}).catch((error) => pdk.log.info(error.code, ': ', error.message))`,
+    )
+    expect(changes).toEqual([['log.info', expect.stringMatching(`^LIMIT: cache.set: .* ${what}`)]])
+    expect(call.effects).toEqual([])
+  })
+
+  test('is told when it asks for too much at once, and the rest is answered', async () => {
+    const { changes } = await run(
+      `return Promise.allSettled(Array.from({ length: 65 }, () => pdk.cache.get('key')))
+         .then((all) => pdk.log.info(all.map(({ reason }) => reason?.code).filter(Boolean).join()))`,
+    )
+    expect(changes).toEqual([['log.info', 'LIMIT']])
   })
 
   test('several calls wait at the same time and none gets the answer of another', async () => {
@@ -339,18 +376,31 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
     await host.call(makeCall({ key: 'key', phase: 'rewrite' }))
   })
 
-  test('the lines of a handler that failed reach the log', async () => {
+  test('what a handler that failed has said to pdk.log reaches the log', async () => {
     const { host, lines } = await start(
-      makePlugin(
-        'p',
-        `access(pdk) { console.warn('about to', { fail: 1 }); throw new Error('x') }`,
-      ),
+      makePlugin('p', `access(pdk) { pdk.log.warn('about to ', [1]); throw new Error('x') }`),
     )
     await expect(
       Promise.resolve().then(() => host.call(makeCall({ key: 'key' }))),
     ).rejects.toThrow()
-    expect(lines).toContain('warn: about to {"fail":1}')
+    expect(lines).toContain('warn: about to [1]')
   })
+
+  test.runIf(isIsolated)(
+    'what a handler that failed has said to the console reaches the log',
+    async () => {
+      const { host, lines } = await start(
+        makePlugin(
+          'p',
+          `access(pdk) { console.warn('about to', { fail: 1 }); throw new Error('x') }`,
+        ),
+      )
+      await expect(
+        Promise.resolve().then(() => host.call(makeCall({ key: 'key' }))),
+      ).rejects.toThrow()
+      expect(lines).toContain('warn: about to {"fail":1}')
+    },
+  )
 
   test('a failure after response.exit says that the handler had decided', async () => {
     const { host } = await start(
@@ -368,7 +418,7 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
     expect(changes[63]![1]).toMatch(/more than 64 lines/)
   })
 
-  test('keeps state between calls that is its own', async () => {
+  test.runIf(isIsolated)('keeps state between calls that is its own', async () => {
     const count =
       'access(pdk) { globalThis.n = (globalThis.n ?? 0) + 1; pdk.log.info(globalThis.n) }'
     const { host } = await start([makePlugin('p', count), makePlugin('q', count)])
@@ -456,7 +506,7 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
     expect(host.stats()).toMatchObject({ kills: 0, timeouts: 1 })
   })
 
-  test('has the globals of the list and none of the others', async () => {
+  test.runIf(isIsolated)('has the globals of the list and none of the others', async () => {
     const value = await evaluate(`Object.fromEntries(['WebAssembly', 'SharedArrayBuffer', 'Atomics',
       'FinalizationRegistry', 'WeakRef', 'Intl', 'process', 'require', 'Buffer', 'fetch', 'setInterval',
       'sallyport:library', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'structuredClone', 'crypto',
@@ -481,7 +531,7 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
     })
   })
 
-  test.each([
+  test.runIf(isIsolated).each([
     ['the global', 'ArrayBuffer'],
     ['an instance', 'new Uint8Array(1).buffer.constructor'],
     ['a subclass', 'class extends ArrayBuffer {}'],
@@ -492,7 +542,7 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
     expect(value).toEqual([8, false, 'undefined'])
   })
 
-  test('what it does to the language does not reach the library', async () => {
+  test.runIf(isIsolated)('what it does to the language does not reach the library', async () => {
     const { changes } = await run(
       `JSON.stringify = () => 'gotcha'; JSON.parse = () => ({}); Promise.prototype.then = () => 0
        Map.prototype.get = () => 0; Map.prototype.delete = () => 0; String = () => 'gotcha'

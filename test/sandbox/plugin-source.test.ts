@@ -15,6 +15,16 @@ beforeAll(async () => {
   await write('latin1.js', Buffer.from([0x2f, 0x2f, 0xe4]))
   await write('good/package.json', '{"sallyport":{"entry":"./src/main.ts"}}')
   await write('good/src/main.ts', 'export default 2 as number')
+  await write(
+    'asking/package.json',
+    '{"sallyport":{"entry":"main.js","permissions":{"http":["a.test"],"store":true}}}',
+  )
+  await write('asking/main.js', 'export default 3')
+  await write(
+    'greedy/package.json',
+    '{"sallyport":{"entry":"main.js","permissions":{"files":true}}}',
+  )
+  await write('greedy/main.js', 'export default 3')
   await write('up/package.json', '{"sallyport":{"entry":"../plain.js"}}')
   await write('absolute/package.json', `{"sallyport":{"entry":"${folder}/plain.js"}}`)
   await write('none/package.json', '{"name":"x"}')
@@ -49,7 +59,13 @@ describe('the source of a plugin', () => {
     expect(origin).toMatch(/good\/src\/main\.ts$/)
   })
 
+  test('comes with what the package.json asks for', async () => {
+    const { permissions } = await readPluginSource(join(folder, 'asking'))
+    expect(permissions).toEqual({ http: ['a.test'], store: true })
+  })
+
   test.each([
+    ['greedy', /sallyport\.permissions: unknown permission "files"/],
     ['missing.js', /missing\.js: there is no such file/],
     ['text.txt', /ends in "\.txt"/],
     ['broken.ts', /broken\.ts: .*1:6: ERROR/s],

@@ -15,8 +15,8 @@ export interface AnswerReaderOwner {
   /** An informational answer, but neither 100 nor 101. */
   onInformation(head: ReceivedHead): void
   onAnswerHead(head: ReceivedHead): void
-  /** Bytes of the body, the owner's to keep. */
-  onAnswerPiece(piece: Buffer): void
+  /** Bytes of the body, the owner's to keep; true when it has done with them already. */
+  onAnswerPiece(piece: Buffer): boolean
   /** The answer is whole. `more`: something follows it, which can only be wrong. */
   onAnswerEnd(more: boolean, trailers: HeaderList | null): void
   /** 101, and what already came in the new protocol. */
@@ -148,7 +148,7 @@ export class AnswerReader {
     if (this.#phase === PHASE.length) {
       const end = Math.min(to, from + this.#left)
       this.#left -= end - from
-      if (end > from) this.#owner.onAnswerPiece(this.#memory.pieceOf(buffer, from, end))
+      if (end > from) this.#give(buffer, from, end)
       if (this.#left === 0 && this.#phase === PHASE.length) this.#finish(end < to, null)
     } else if (this.#phase === PHASE.chunked) {
       const decoder = this.#decoder!
@@ -159,13 +159,18 @@ export class AnswerReader {
       if (end === -1) this.#refuse(`the body of the answer has ${decoder.problem}`)
       else if (decoder.done) this.#finish(end < to, decoder.trailers)
     } else if (to > from) {
-      this.#owner.onAnswerPiece(this.#memory.pieceOf(buffer, from, to))
+      this.#give(buffer, from, to)
     }
   }
 
   readonly #onChunk = (piece: Buffer) => {
     if (this.#phase !== PHASE.chunked) return
-    this.#owner.onAnswerPiece(this.#memory.pieceOf(piece, 0, piece.length))
+    this.#give(piece, 0, piece.length)
+  }
+
+  #give(bytes: Buffer, from: number, to: number): void {
+    const piece = this.#memory.pieceOf(bytes, from, to)
+    if (this.#owner.onAnswerPiece(piece)) this.#memory.takeBack(piece)
   }
 
   #finish(more: boolean, trailers: HeaderList | null): void {

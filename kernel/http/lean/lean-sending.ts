@@ -103,17 +103,24 @@ export class LeanSending implements Sending, UpstreamAnswer, BodySource {
     this.receiver.onAnswer(this)
   }
 
-  onPiece(piece: Buffer): void {
-    if (this.#sink !== null && !this.#waiting) {
-      if (this.#sink.onData(piece)) return
+  /** True when the piece was sent on, and nobody holds it any more. */
+  onPiece(piece: Buffer, turn: Turn): boolean {
+    const sink = this.#sink
+    if (sink !== null && !this.#waiting) {
+      const more = sink.onData(piece)
+      const passedOn = sink.passesOn === true && turn.taken === piece
+      if (more) return passedOn
       this.#waiting = true
-    } else {
-      if (this.#backlog === null) this.#backlog = [piece]
-      else this.#backlog.push(piece)
-      this.#backlogBytes += piece.length
-      if (!this.#waiting && this.#backlogBytes < this.#backlogBytesMax) return
+      this.connection?.pauseReading()
+      return passedOn
     }
-    this.connection?.pauseReading()
+    if (this.#backlog === null) this.#backlog = [piece]
+    else this.#backlog.push(piece)
+    this.#backlogBytes += piece.length
+    if (this.#waiting || this.#backlogBytes >= this.#backlogBytesMax) {
+      this.connection?.pauseReading()
+    }
+    return false
   }
 
   onComplete(trailers: HeaderList | null): void {

@@ -113,7 +113,9 @@ export class OutputBuffer implements TurnTask {
       socket.uncork()
     }
     // Not connected or full: it holds on to the memory.
-    if (memory !== null && socket.writableLength > unsentBefore) this.#turn.lend()
+    const holds = socket.writableLength > unsentBefore
+    if (memory !== null && holds) this.#turn.lend()
+    if (chunk !== null && socket.writableLength === 0) this.#turn.taken = chunk
   }
 
   #makeRoom(length: number): Buffer {

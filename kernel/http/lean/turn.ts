@@ -19,6 +19,8 @@ export class Turn implements HeadMemory {
   memory = Buffer.allocUnsafeSlow(MEMORY_BYTES)
   used = 0
   readonly heads = new HeadWriter(this)
+  /** The large chunk that was written last, when the system took all of it: no socket holds it. */
+  taken: Uint8Array | null = null
 
   #tasks: TurnTask[] = []
   #done: TurnTask[] = []

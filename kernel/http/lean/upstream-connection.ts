@@ -168,8 +168,8 @@ export class UpstreamConnection implements RequestWriterOwner, AnswerReaderOwner
     this.#sending!.onHead(head, null)
   }
 
-  onAnswerPiece(piece: Buffer): void {
-    this.#sending!.onPiece(piece)
+  onAnswerPiece(piece: Buffer): boolean {
+    return this.#sending!.onPiece(piece, this.#owner.turn)
   }
 
   onAnswerEnd(more: boolean, trailers: HeaderList | null): void {

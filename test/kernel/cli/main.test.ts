@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { once } from 'node:events'
@@ -102,6 +102,35 @@ describe('start', () => {
     expect(run.out + run.error).not.toContain('hidden')
     for (const { workerPid } of run.log)
       expect(workerPid === undefined || !isAlive(workerPid)).toBe(true)
+  })
+
+  test('serves a plugin that is a program of its own, and ends while that runs on', async () => {
+    const folder = await folderWithUpstream()
+    const socket = join(folder, 'far.sock')
+    const sdk = new URL('../../../sdk/serve.ts', import.meta.url).href
+    writeFileSync(
+      join(folder, 'far.mjs'),
+      `import { serve } from '${sdk}'
+       const access = async (pdk, { word }) => {
+         const { rss } = await pdk.node.getMemoryStats()
+         pdk.response.setHeader('x-far', [word, typeof rss, String(process.pid)])
+       }
+       const config = { type: 'object', properties: { word: { type: 'string', default: 'hello' } } }
+       await serve({ name: 'far', version: '1.0.0', config, access }, { socket: '${socket}' })`,
+    )
+    const argv = ['--conditions=source', 'far.mjs']
+    const program = spawn(process.execPath, argv, { cwd: folder, stdio: 'inherit' })
+    onTestFinished(() => void program.kill('SIGKILL'))
+    appendFileSync(join(folder, 'kong.yml'), 'plugins: [{ name: far }]\n')
+    const { run, url } = await startGateway(folder, '--plugin', 'unix:far.sock=remote')
+    const answer = await fetch(`${url}/first`)
+    expect([answer.status, answer.headers.get('x-far')]).toEqual([
+      200,
+      `hello, number, ${program.pid}`,
+    ])
+    run.child.kill('SIGTERM')
+    expect(await run.ended).toBe(0)
+    expect(program.exitCode).toBeNull()
   })
 
   test('that is told to end leaves no worker behind that is stuck in a plugin', async () => {

@@ -13,6 +13,10 @@ const parts = {
   readPluginSource: (path: string) => Promise.resolve({ source: 'the source', origin: path }),
   describePlugin: ({ origin }: { origin: string }) =>
     Promise.resolve(toManifest({ name: origin.slice(1), version: '2.0.0', priority: 7 })),
+  describeRemote: (origin: string) =>
+    origin === 'unix:/run/x.sock'
+      ? Promise.resolve(toManifest({ name: 'far', version: '3.0.0' }))
+      : Promise.reject(new Error(`${origin}: nobody listens`)),
 }
 
 function write(name: string, text: string): string {
@@ -28,6 +32,17 @@ test('plugins are described in a sandbox, and their source goes to the workers',
     { manifest: { name: 'bundled-one' }, tier: 'inline', module: bundled, source: null },
     { manifest: { name: 'mine', priority: 7 }, tier: 'process', source: 'the source' },
   ])
+})
+
+test('a remote program is asked which plugin it serves', async () => {
+  const listings = await listPlugins(parts, [{ path: 'unix:/run/x.sock', tier: 'remote' }])
+  expect(await toPluginCode(parts, listings)).toMatchObject([
+    { manifest: { name: 'bundled-one' } },
+    { manifest: { name: 'far' }, tier: 'remote', source: null, origin: 'unix:/run/x.sock' },
+  ])
+  await expect(listPlugins(parts, [{ path: 'unix:/gone', tier: 'remote' }])).rejects.toThrow(
+    '--plugin "unix:/gone": unix:/gone: nobody listens',
+  )
 })
 
 test('an inline plugin is imported wherever it lies, and finds the SDK', async () => {

@@ -1,0 +1,80 @@
+import type { Logger } from 'pino'
+import type { PluginCode } from '../plugin-host.ts'
+import type { FetchTls } from './connection-pools.ts'
+import { createResolveHostname, type ResolveHostname } from './fetch-target.ts'
+import { Grants, type Permissions, type PluginGrants } from './grants.ts'
+import { HttpClient } from './http-client.ts'
+import { PluginCache } from './plugin-cache.ts'
+import type { PluginStore, PluginStoreSetting } from './plugin-store.ts'
+import { SecretTexts } from './secret-texts.ts'
+import { openPluginStore } from './sqlite-store.ts'
+import { Vault } from './vault.ts'
+
+/** What an operator may choose of it; plain data. */
+export interface EffectSettings {
+  /** What plugins may do beyond the request; default nothing. */
+  readonly pluginGrants?: PluginGrants
+  /** Where `pdk.store` keeps values; default in the memory of each worker. */
+  readonly pluginStore?: PluginStoreSetting
+  /** Comes before the names of the variables that hold secrets; default nothing. */
+  readonly vaultEnvPrefix?: string
+}
+
+/** The outside world, as whoever makes a gateway chose it. */
+export interface EffectParts {
+  /** Where the vault `env` looks; default the environment of this process. */
+  readonly variables?: Readonly<Record<string, string | undefined>>
+  /** Default DNS. */
+  readonly resolveHostname?: ResolveHostname
+  readonly tls?: FetchTls
+  /** Where secrets are kept track of, when who writes logs should know them. */
+  readonly secretTexts?: SecretTexts
+}
+
+/** What plugins do beyond the request, in this worker: one of each, handed down and never imported. */
+export class Effects {
+  readonly grants: Grants
+  readonly http: HttpClient
+  readonly cache = new PluginCache()
+  readonly vault: Vault
+  readonly #openStore: () => Promise<PluginStore>
+  #store: Promise<PluginStore> | null = null
+
+  constructor(options: {
+    plugins: ReadonlyMap<string, PluginCode>
+    settings: EffectSettings
+    parts: EffectParts
+    log: Logger
+  }) {
+    const { plugins, settings, parts, log } = options
+    this.grants = new Grants(plugins, settings.pluginGrants ?? {})
+    this.http = new HttpClient({
+      resolveHostname: parts.resolveHostname ?? createResolveHostname(),
+      tls: parts.tls ?? {},
+    })
+    this.vault = new Vault(
+      parts.variables ?? process.env,
+      settings.vaultEnvPrefix ?? '',
+      parts.secretTexts ?? new SecretTexts(),
+    )
+    const onProblem = (error: Error) => log.error({ err: error }, 'the plugin store failed')
+    this.#openStore = () => openPluginStore(settings.pluginStore ?? 'memory', { onProblem })
+  }
+
+  permissionsOf(pluginName: string, tenant: string | null): Permissions {
+    return this.grants.permissionsOf(pluginName, tenant)
+  }
+
+  /** Opened when it is first asked for. Rejects with an Error that names the file. */
+  get store(): Promise<PluginStore> {
+    return (this.#store ??= this.#openStore())
+  }
+
+  async close(): Promise<void> {
+    await this.http.close()
+    const store = this.#store
+    this.#store = Promise.reject(new Error('the plugin store is closed'))
+    this.#store.catch(() => undefined)
+    if (store !== null) (await store.catch(() => null))?.close()
+  }
+}

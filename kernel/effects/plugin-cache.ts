@@ -1,0 +1,70 @@
+import { LRUCache } from 'lru-cache'
+import { PdkError } from '@sallyport/sdk'
+import { EFFECT_LIMITS } from './limits.ts'
+import { type Namespace, toNamespace } from './namespace.ts'
+
+type Values = LRUCache<string, string>
+
+/**
+ * Values of plugins in the memory of this worker, as JSON. Each plugin and tenant has a cache of its
+ * own: filling it drives out nobody else's values. Together they are bounded, too.
+ */
+export class PluginCache {
+  readonly #caches = new Map<string, Values>()
+  readonly #bytesMax: number
+  /** Of all caches; what has run out counts until it is looked at. */
+  #bytes = 0
+
+  constructor(bytesMax: number = EFFECT_LIMITS.cacheWorkerBytesMax) {
+    this.#bytesMax = bytesMax
+  }
+
+  get(namespace: Namespace, key: string): unknown {
+    const cache = this.#caches.get(toNamespace(namespace))
+    if (cache === undefined) return null
+    const json = this.#counting(cache, () => cache.get(key))
+    return json === undefined ? null : (JSON.parse(json) as unknown)
+  }
+
+  /** Throws `LIMIT` for a value that is too long. */
+  set(namespace: Namespace, key: string, json: string, ttlMs: number): void {
+    const { cacheValueBytesMax, cacheKeysMax, cacheBytesMax } = EFFECT_LIMITS
+    const size = Buffer.byteLength(json)
+    if (size > cacheValueBytesMax) {
+      throw new PdkError(
+        'LIMIT',
+        `cache.set: the value is ${size} bytes of JSON; up to ${cacheValueBytesMax} are allowed`,
+      )
+    }
+    const name = toNamespace(namespace)
+    let cache = this.#caches.get(name)
+    if (cache === undefined) {
+      cache = new LRUCache({ max: cacheKeysMax, maxSize: cacheBytesMax })
+      this.#caches.set(name, cache)
+    }
+    const to = cache
+    this.#counting(to, () => to.set(key, json, { ttl: ttlMs, size: size + Buffer.byteLength(key) }))
+    while (this.#bytes > this.#bytesMax) this.#shrinkLargest()
+  }
+
+  delete(namespace: Namespace, key: string): void {
+    const cache = this.#caches.get(toNamespace(namespace))
+    if (cache !== undefined) this.#counting(cache, () => cache.delete(key))
+  }
+
+  #counting<T>(cache: Values, work: () => T): T {
+    const before = cache.calculatedSize
+    const result = work()
+    this.#bytes += cache.calculatedSize - before
+    return result
+  }
+
+  #shrinkLargest(): void {
+    let largest: Values | null = null
+    for (const cache of this.#caches.values()) {
+      if (largest === null || cache.calculatedSize > largest.calculatedSize) largest = cache
+    }
+    const cache = largest!
+    this.#counting(cache, () => cache.pop())
+  }
+}

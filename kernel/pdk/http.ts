@@ -1,0 +1,80 @@
+import type { FetchAnswer, FetchOptions } from '@sallyport/sdk'
+import type { FetchRequest } from '../effects/http-client.ts'
+import { parseFetchUrl } from '../effects/fetch-target.ts'
+import { EFFECT_LIMITS } from '../effects/limits.ts'
+import type { PluginCall } from '../plugin-call.ts'
+import {
+  badArgument,
+  checkBodyLimits,
+  checkBytes,
+  checkHeaderRecord,
+  checkWhole,
+} from './arguments.ts'
+import { checkOptions } from './effect-arguments.ts'
+
+const MEMBER = 'http.fetch'
+const METHOD = /^[A-Z][A-Z-]{0,19}$/
+/** `CONNECT` and `TRACE` are not for asking; `Host` is part of what was granted. */
+const REFUSED_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE'])
+const REFUSED_HEADER = /^(?:host|proxy-.*)$/i
+
+export const httpPdk = {
+  'http.fetch': async (
+    call: PluginCall,
+    url: string,
+    options?: FetchOptions,
+  ): Promise<FetchAnswer> => {
+    const request = toFetchRequest(call, url, options)
+    const { permissions, budget } = call
+    return call.environment.effects.http.fetch(request, { permissions, budget })
+  },
+}
+
+function toFetchRequest(call: PluginCall, url: unknown, given: unknown): FetchRequest {
+  const options = checkOptions(MEMBER, given)
+  const method = options['method'] ?? 'GET'
+  if (typeof method !== 'string' || !METHOD.test(method) || REFUSED_METHODS.has(method)) {
+    throw badArgument(MEMBER, 'a method like GET or POST', method)
+  }
+  const { fetchTimeoutMs, fetchTimeoutMsMax, fetchRedirects, fetchRedirectsMax } = EFFECT_LIMITS
+  const { timeoutMs = fetchTimeoutMs, maxRedirects = fetchRedirects, maxBytes } = options
+  return {
+    url: parseFetchUrl(url),
+    method,
+    headers: toHeaders(options['headers']),
+    body: toBody(method, options['body']),
+    timeoutMs: checkWhole(MEMBER, 'timeoutMs', timeoutMs, [1, fetchTimeoutMsMax]),
+    bytesMax: checkBodyLimits(
+      call,
+      MEMBER,
+      maxBytes === undefined ? undefined : { maxBytes: maxBytes as number },
+    ),
+    maxRedirects: checkWhole(MEMBER, 'maxRedirects', maxRedirects, [0, fetchRedirectsMax]),
+  }
+}
+
+function toHeaders(given: unknown): string[] {
+  const headers: string[] = []
+  let hasAgent = false
+  for (const [name, values] of given === undefined ? [] : checkHeaderRecord(MEMBER, given)) {
+    if (REFUSED_HEADER.test(name)) {
+      throw badArgument(MEMBER, 'a header that does not say where the request goes', name)
+    }
+    if (name.toLowerCase() === 'user-agent') hasAgent = true
+    for (const value of values) headers.push(name, value)
+  }
+  if (!hasAgent) headers.push('User-Agent', 'sallyport')
+  return headers
+}
+
+function toBody(method: string, given: unknown): Uint8Array | null {
+  if (given === undefined || given === null) return null
+  const body = checkBytes(MEMBER, given)
+  if (method === 'GET' || method === 'HEAD')
+    throw badArgument(MEMBER, `no body with ${method}`, body)
+  const most = EFFECT_LIMITS.fetchBodyBytesMax
+  if (body.byteLength > most) {
+    throw badArgument(MEMBER, `a body of up to ${most} bytes`, body.byteLength)
+  }
+  return body
+}

@@ -1,0 +1,12 @@
+/**
+ * `@sallyport/sdk/guest`: what runs the handlers of a plugin apart from its gateway, and the PDK that
+ * they get there. The gateway's sandbox and `@sallyport/sdk/serve` are made of it; no part of the
+ * contract with authors of plugins.
+ */
+export { fromBase64, fromLatin1, toBase64, toLatin1 } from './guest/base64.ts'
+export { Dispatcher } from './guest/dispatcher.ts'
+export type { HandlerCall } from './guest/handler-call.ts'
+export { toLogText } from './guest/log-text.ts'
+export type { GuestOptions, GuestPort, NativeName, PostKind } from './guest/options.ts'
+export { defineProperty, jsonParse, jsonStringify, toText } from './guest/primordials.ts'
+export { GuestTextDecoder, GuestTextEncoder } from './guest/text-encoding.ts'

@@ -1,0 +1,264 @@
+import {
+  type CallView,
+  PdkError,
+  type PdkErrorCode,
+  type Phase,
+  type Plugin,
+  toManifest,
+} from '../index.ts'
+import { toErrorText } from './error-text.ts'
+import { type CallRealm, HandlerCall, type Occasion } from './handler-call.ts'
+import type { GuestOptions, GuestPort } from './options.ts'
+import { createLifecyclePdk, createPdk } from './pdk.ts'
+import {
+  isArray,
+  jsonParse,
+  jsonStringify,
+  objectFreeze,
+  objectKeys,
+  promiseThen,
+  SafeMap,
+  slice,
+  toPromise,
+  toText,
+} from './primordials.ts'
+
+/** A configured plugin as it crosses. */
+interface InstanceMessage {
+  readonly key: string
+  readonly id: string
+  readonly config: unknown
+}
+
+interface Instance {
+  readonly id: string
+  readonly config: unknown
+}
+
+type Instances = SafeMap<string, Instance>
+
+const LINES_MAX = 64
+/** No request: only `log`, `node` and `plugin` can be used, which look at none of it. */
+const NO_VIEW = null as never
+
+/**
+ * What the host calls: a string in, a bounded string out. The answer begins with `r` (result), `f`
+ * (failed) or is empty: then the work waits, and its end is posted later. Nothing that a plugin made
+ * leaves this class but as a string; everything thrown is caught here.
+ */
+export class Dispatcher {
+  readonly #realm: CallRealm
+  /** Calls that wait. */
+  readonly #waiting = new SafeMap<number, HandlerCall>()
+  readonly #lines: [level: string, text: string][] = []
+  #exports: Record<string, unknown> | null = null
+  #plugin: Plugin | null = null
+  #pluginName = ''
+  #instances: Instances = new SafeMap()
+  #staged: Instances | null = null
+  #initialised = false
+  #current: HandlerCall | null = null
+
+  constructor(port: GuestPort, options: GuestOptions) {
+    this.#realm = { port, options, effects: new SafeMap(), nextEffectId: 1 }
+  }
+
+  /** The call whose turn it is. */
+  get current(): HandlerCall | null {
+    return this.#current
+  }
+
+  /** Called by the entry module with what the plugin's module exports. */
+  accept(exports: Record<string, unknown>): void {
+    this.#exports ??= exports
+  }
+
+  /** A line that belongs to no call. */
+  log(level: string, text: string): void {
+    if (this.#lines.length >= LINES_MAX) return
+    this.#lines[this.#lines.length] = [level, slice(text, 0, this.#realm.options.logLineLengthMax)]
+  }
+
+  clearTimer(id: number): void {
+    const effect = this.#realm.effects.get(id)
+    if (effect?.isTimer === true) effect.call.forget(id, effect)
+  }
+
+  /** The manifest of the plugin that was loaded. */
+  describe(): string {
+    this.#current = null
+    try {
+      if (this.#exports === null) {
+        throw new TypeError('the module did not finish loading: it waits at its top level')
+      }
+      const plugin = this.#exports['default']
+      if (plugin === undefined) {
+        throw new TypeError('the module has no default export; a plugin is a default export')
+      }
+      const manifest = toManifest(plugin)
+      this.#plugin = plugin as Plugin
+      this.#pluginName = manifest.name
+      return this.#bounded(jsonStringify({ manifest, log: this.#takeLines() }))
+    } catch (error) {
+      return `f${jsonStringify({ message: toErrorText(error), decided: false, log: this.#takeLines() })}`
+    }
+  }
+
+  /** Makes the instances ready and runs the plugin's `init` and `configure`; `commit` switches. */
+  configure(id: number, json: string): string {
+    const call = this.#lifecycleCall(id, 'configure')
+    return this.#run(call, () => {
+      const staged: Instances = new SafeMap()
+      const configs: unknown[] = []
+      for (const { key, id: instanceId, config } of jsonParse(json) as InstanceMessage[]) {
+        configs[configs.length] = deepFreeze(config)
+        staged.set(key, { id: instanceId, config })
+      }
+      this.#staged = staged
+      const { init, configure } = this.#plugin!
+      const pdk = createLifecyclePdk(call)
+      const doConfigure = () => configure?.call(this.#plugin, pdk, configs as never)
+      if (this.#initialised || init === undefined) {
+        this.#initialised = true
+        return doConfigure()
+      }
+      const began = init.call(this.#plugin, pdk)
+      if (typeof began !== 'object' || began === null) {
+        this.#initialised = true
+        return doConfigure()
+      }
+      return promiseThen(toPromise(began), () => {
+        this.#initialised = true
+        return doConfigure()
+      })
+    })
+  }
+
+  commit(): string {
+    if (this.#staged !== null) this.#instances = this.#staged
+    this.#staged = null
+    return ''
+  }
+
+  call(id: number, instanceKey: string, phase: string, view: string): string {
+    const instance = this.#instances.get(instanceKey)
+    const handler = this.#plugin?.[phase as Phase]
+    const call = new HandlerCall({
+      id,
+      phase: phase as Occasion,
+      view: jsonParse(view) as CallView,
+      pluginId: instance?.id ?? '',
+      realm: this.#realm,
+    })
+    if (instance === undefined || handler === undefined) {
+      return `f${call.fail(`there is no instance "${instanceKey}" with a handler for ${phase}`)}`
+    }
+    return this.#run(call, () =>
+      handler.call(this.#plugin, createPdk(call), instance.config as never),
+    )
+  }
+
+  close(id: number): string {
+    const call = this.#lifecycleCall(id, 'close')
+    return this.#run(call, () => this.#plugin?.close?.(createLifecyclePdk(call)))
+  }
+
+  /** The host's answer to an effect. An answer that nobody waits for any more is ignored. */
+  effect(id: number, ok: boolean, json: string): string {
+    const effect = this.#realm.effects.get(id)
+    if (effect === undefined) return ''
+    const { call } = effect
+    this.#current = call
+    call.forget(id, effect)
+    try {
+      const value: unknown = jsonParse(json)
+      if (ok) effect.resolve(value)
+      else effect.reject(toPdkError(value))
+    } catch (error) {
+      // A timer's callback threw: there is nobody else to tell than the call that started it.
+      this.#end(call, 'failed', () => call.fail(toErrorText(error)))
+    }
+    return ''
+  }
+
+  cancel(id: number): string {
+    this.#waiting.get(id)?.end()
+    this.#waiting.delete(id)
+    return ''
+  }
+
+  #lifecycleCall(id: number, phase: Occasion): HandlerCall {
+    return new HandlerCall({
+      id,
+      phase,
+      view: NO_VIEW,
+      pluginId: this.#pluginName,
+      realm: this.#realm,
+    })
+  }
+
+  #run(call: HandlerCall, handler: () => unknown): string {
+    this.#current = call
+    try {
+      const returned = handler()
+      if (returned === null || (typeof returned !== 'object' && typeof returned !== 'function')) {
+        return `r${this.#finish(call)}`
+      }
+      const promise = toPromise(returned)
+      this.#waiting.set(call.id, call)
+      void promiseThen(
+        promise,
+        () => this.#end(call, 'result', () => this.#finish(call)),
+        (error) => this.#end(call, 'failed', () => call.fail(toErrorText(error))),
+      )
+      return ''
+    } catch (error) {
+      this.#waiting.delete(call.id)
+      return `f${call.fail(toErrorText(error))}`
+    }
+  }
+
+  /** Posts the end of a call that waited, once. */
+  #end(call: HandlerCall, kind: 'result' | 'failed', make: () => string): void {
+    if (!this.#waiting.delete(call.id)) return
+    try {
+      this.#realm.port.post(kind, call.id, make())
+    } catch (error) {
+      this.#realm.port.post('failed', call.id, call.fail(toErrorText(error)))
+    }
+  }
+
+  #finish(call: HandlerCall): string {
+    if (call.phaseBit !== 0) return call.finish()
+    call.end()
+    return jsonStringify({ log: [...this.#takeLines(), ...call.logLines] })
+  }
+
+  #takeLines(): [level: string, text: string][] {
+    return this.#lines.splice(0)
+  }
+
+  #bounded(json: string): string {
+    const { resultBytesMax } = this.#realm.options
+    if (json.length > resultBytesMax) {
+      throw new PdkError(
+        'LIMIT',
+        `the manifest is ${json.length} characters long; up to ${resultBytesMax} are allowed`,
+      )
+    }
+    return `r${json}`
+  }
+}
+
+function toPdkError(value: unknown): PdkError {
+  const { code, message } = (value ?? {}) as { code?: unknown; message?: unknown }
+  return new PdkError(toText(code) as PdkErrorCode, toText(message))
+}
+
+/** The configuration is the same object in every call: a handler must not leave anything in it. */
+function deepFreeze(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (isArray(value)) for (const item of value) deepFreeze(item)
+  else for (const key of objectKeys(value)) deepFreeze((value as Record<string, unknown>)[key])
+  return objectFreeze(value)
+}

@@ -1,0 +1,107 @@
+import {
+  type CallView,
+  getHeader,
+  type HeaderList,
+  type PdkMember,
+  removeHeader,
+  setHeader,
+} from '../../index.ts'
+import {
+  badArgument,
+  checkHeaderName,
+  checkHeaderRecord,
+  checkHeaderValues,
+  checkSettableHeaderName,
+} from '../arguments.ts'
+import { fromBase64, toBase64 } from '../base64.ts'
+import type { HandlerCall } from '../handler-call.ts'
+import { isArray, promiseThen } from '../primordials.ts'
+import { GuestTextEncoder } from '../text-encoding.ts'
+
+/** What a function of the PDK does; its phase was checked before. */
+export type Member = (call: HandlerCall, ...args: never[]) => unknown
+
+/** The view of a call is parsed for it alone, so a handler's own changes are kept in it. */
+type Own<T> = { -readonly [Key in keyof T]: Own<T[Key]> }
+
+const encoder = new GuestTextEncoder()
+
+/** What the kernel does and answers with JSON. */
+export function effect(member: PdkMember): Member {
+  return (call: HandlerCall, ...args: unknown[]) => call.effect(member, args)
+}
+
+/** The same of what gives bytes. */
+export function bytesEffect(member: PdkMember): Member {
+  return (call: HandlerCall, ...args: unknown[]) =>
+    promiseThen(
+      call.effect(member, args),
+      (value) => fromBase64((value as { base64?: string }).base64 ?? '') ?? new Uint8Array(),
+    )
+}
+
+/** Records bytes as they are now; returns them as they cross. */
+export function setBytes(call: HandlerCall, member: PdkMember, bytes: unknown): string {
+  if (typeof bytes !== 'string' && !(bytes instanceof Uint8Array)) {
+    throw badArgument(member, 'bytes or a string', bytes)
+  }
+  const base64 = toBase64(typeof bytes === 'string' ? encoder.encode(bytes) : bytes)
+  call.change(false, member, { base64 })
+  return base64
+}
+
+export function headerOf(list: readonly string[], member: string, name: unknown): string | null {
+  return getHeader(list, checkHeaderName(member, name).toLowerCase())
+}
+
+export function setOne(
+  call: HandlerCall,
+  member: PdkMember,
+  [name, value]: [unknown, unknown],
+  own: HeaderList | null,
+): void {
+  const checked = checkSettableHeaderName(member, name)
+  const values = checkHeaderValues(member, value)
+  call.change(false, member, checked, values)
+  if (own !== null) setHeader(own, checked, values)
+}
+
+export function addOne(
+  call: HandlerCall,
+  member: PdkMember,
+  [name, value]: [unknown, unknown],
+  own: HeaderList | null,
+): void {
+  const checked = checkSettableHeaderName(member, name)
+  const values = checkHeaderValues(member, value)
+  call.change(false, member, checked, values)
+  if (own === null) return
+  for (const one of isArray(values) ? values : [values]) own.push(checked, one)
+}
+
+export function clearOne(
+  call: HandlerCall,
+  member: PdkMember,
+  name: unknown,
+  own: HeaderList | null,
+): void {
+  const checked = checkSettableHeaderName(member, name)
+  call.change(false, member, checked)
+  if (own !== null) removeHeader(own, checked.toLowerCase())
+}
+
+export function setMany(
+  call: HandlerCall,
+  member: PdkMember,
+  headers: unknown,
+  own: HeaderList | null,
+): void {
+  const checked = checkHeaderRecord(member, headers)
+  call.change(false, member, Object.fromEntries(checked))
+  if (own === null) return
+  for (const [name, values] of checked) setHeader(own, name, values)
+}
+
+export function ownView(call: HandlerCall): Own<CallView> {
+  return call.view as Own<CallView>
+}

@@ -1,0 +1,46 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { PluginHost } from '../../kernel/plugin-host.ts'
+import { makeCall, makeHostOptions, makePlugin } from '../support/host-call.ts'
+import { prepareTier, TIERS, type TierPlugins } from './tiers.ts'
+
+const started: [PluginHost, TierPlugins][] = []
+afterEach(async () => {
+  for (const [host, prepared] of started.splice(0)) {
+    await host.close()
+    await prepared.close()
+  }
+})
+
+describe.each(TIERS)('a body of the full size in the %s tier', (tier) => {
+  it('comes in and goes out within what a handler has', async () => {
+    // The deadlines of the process tier are the real ones: what is tested is that they suffice.
+    const limits = tier === 'process' ? {} : { isolateHandlerMs: 2_000 }
+    const { options } = makeHostOptions({ limits })
+    const plugin = makePlugin(
+      'p',
+      `async access(pdk) {
+        const { body } = await pdk.http.fetch('http://api.test/')
+        pdk.service.request.setRawBody(body.subarray(1))
+        pdk.log.info(body.length, ' ', body[1], ' ', body.at(-1))
+      }`,
+    )
+    const prepared = await prepareTier(tier, [plugin], options)
+    const host = prepared.factory!.createHost({
+      name: 'tenant:acme',
+      tenant: 'acme',
+      plugins: prepared.codes,
+    })
+    started.push([host, prepared])
+    await host.configure([{ key: 'key', id: 'id', pluginName: 'p', config: {} }])
+    const body = Buffer.alloc(1_048_576, 'abc')
+    const call = makeCall({
+      key: 'key',
+      effect: () => Promise.resolve({ status: 200, headers: {}, body, url: '' }),
+    })
+    await host.call(call)
+    const [[, sent], line] = call.applied[0]!.changes as [[string, { base64: string }], unknown]
+    expect(Buffer.from(sent.base64, 'base64').equals(body.subarray(1))).toBe(true)
+    expect(line).toEqual(['log.info', `1048576 98 97`])
+    expect(host.stats()).toMatchObject({ kills: 0, timeouts: 0 })
+  })
+})
