@@ -1,5 +1,5 @@
 import { tellConfiguration } from '../doctor/configuration.ts'
-import { tellAccessLog } from '../doctor/files.ts'
+import { tellAccessLog, tellPluginStore } from '../doctor/files.ts'
 import { type Finding, type Section, type Told, ok, toReport, toTable } from '../doctor/finding.ts'
 import { tellListeners } from '../doctor/listeners.ts'
 import { tellMachine, thisMachine } from '../doctor/machine.ts'
@@ -35,7 +35,12 @@ async function examine(
   { parts, terminal }: CommandContext,
   settings: Settings<'doctor'>,
 ): Promise<Finding[]> {
-  const { sandboxAllowMissing: allowMissing, sandboxJit: jit, config } = settings
+  const {
+    sandboxAllowMissing: allowMissing,
+    sandboxJit: jit,
+    config,
+    pluginGrants: grants,
+  } = settings
   // One after the other: what is looked at should not have to share the machine with another look.
   const plain = await parts.inspectSandbox({ allowMissing, isJit: false })
   const compiled =
@@ -55,7 +60,8 @@ async function examine(
     abilities: tellAbilities(plain),
     tenants: tellTenants(plain, compiled, { allowMissing, jit }),
     configuration: [
-      ...(await tellConfiguration(parts, { file, plugins: settings.plugin })),
+      ...(await tellConfiguration(parts, { file, plugins: settings.plugin, grants })),
+      await tellPluginStore(settings.pluginStore),
       ...(await tellListeners(listeners)),
       await tellAccessLog(settings.accessLog),
     ],

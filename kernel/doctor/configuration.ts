@@ -1,3 +1,4 @@
+import { type PluginGrants, refuseUnknownPlugins } from '../effects/grants.ts'
 import type { PluginSetting } from '../setting-values.ts'
 import { type PluginListing, PluginLoadError, listPlugins } from '../process/plugin-listing.ts'
 import type { Parts } from '../process/parts.ts'
@@ -9,12 +10,13 @@ export interface ConfigurationChoices {
   /** Path of the declarative file, and how messages name it; null when none was given. */
   readonly file: { readonly path: string; readonly shown: string } | null
   readonly plugins: readonly PluginSetting[]
+  readonly grants: PluginGrants
 }
 
 /** Whether the plugins load and the declarative file is valid, as `check` sees it. */
 export async function tellConfiguration(
   parts: Parts,
-  { file, plugins }: ConfigurationChoices,
+  { file, plugins, grants }: ConfigurationChoices,
 ): Promise<Told[]> {
   let listings: PluginListing[]
   try {
@@ -32,10 +34,25 @@ export async function tellConfiguration(
   const names = loaded.map(({ manifest, tier }) => `${manifest.name} ${manifest.version} (${tier})`)
   return [
     ok('plugin', names.length === 0 ? 'the bundled ones only' : `loads: ${names.join(', ')}`),
+    ...tellGrants(grants, listings),
     file === null
       ? skipped('config', 'not given', '--config FILE has the declarative file checked')
       : await tellFile(file, listings),
   ]
+}
+
+/** Nothing is told where nothing is granted. */
+function tellGrants(grants: PluginGrants, listings: readonly PluginListing[]): Told[] {
+  const keys = Object.keys(grants)
+  if (keys.length === 0) return []
+  try {
+    refuseUnknownPlugins(grants, new Set(listings.map(({ manifest }) => manifest.name)))
+    return [ok('plugin_grants', `for ${keys.join(', ')}`)]
+  } catch (error) {
+    const { message } = error as Error
+    const step = 'load the plugin (--plugin PATH), or take the grant away'
+    return [problem('plugin_grants', message.replace(/^plugin_grants: /, ''), step)]
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { definePlugin, toManifest } from '@sallyport/sdk'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { runCommand } from '../../../kernel/cli/run.ts'
+import { openPluginStore } from '../../../kernel/effects/sqlite-store.ts'
 import type { DoctorReport, Finding } from '../../../kernel/doctor/finding.ts'
 import type { SandboxAbility, SandboxInspection } from '../../../kernel/plugin-host.ts'
 import type { Parts } from '../../../kernel/process/parts.ts'
@@ -126,6 +127,7 @@ describe('doctor', () => {
     expect(named('every tenant')).toMatchObject({ section: 'tenants', mark: 'ok' })
     expect(named('config').text).toBe('good.yml: valid')
     expect(named('proxy_listen').text).toBe('127.0.0.1:0: any free port')
+    expect(named('plugin_store').text).toMatch(/^memory: /)
     expect(named('no-jit').text).toBe('active: it takes away jit')
   })
 
@@ -140,6 +142,19 @@ describe('doctor', () => {
     }
     expect(out).toMatch(/^ {2}PROBLEM {2}kill +POSSIBLE: use kill$/m)
     expect(out).toContain(`\n${report.problems} problems, `)
+  })
+
+  test('finds a plugin store that is a database, and one that would be made', async () => {
+    const path = join(folder, 'values.db')
+    const args = ['--plugin-store', 'sqlite:values.db', '--plugin', '/mark']
+    const grants = ['--plugin-grants', '{"mark":{"store":true}}']
+    const fresh = await findings(contained, ...args, ...grants)
+    expect(fresh.named('plugin_store').text).toBe(`sqlite:${path}: can be written`)
+    expect(fresh.named('plugin_grants')).toMatchObject({ mark: 'ok', text: 'for mark' })
+    expect(existsSync(path)).toBe(false)
+    ;(await openPluginStore({ path }, { onProblem: () => {} })).close()
+    const made = await findings(contained, ...args)
+    expect([made.code, made.named('plugin_store').mark]).toEqual([0, 'ok'])
   })
 
   test('says of what was not given or is off that nobody looked', async () => {
@@ -266,6 +281,24 @@ describe('a problem is marked, explained with one next step, and ends with code 
       ['--access-log', folder],
       'access_log',
       { text: `${folder}: it is there and is no file` },
+    ],
+    [
+      'a plugin store in a folder that is not there',
+      ['--plugin-store', 'sqlite:/nowhere/a.db'],
+      'plugin_store',
+      { text: 'sqlite:/nowhere/a.db: there is no folder /nowhere' },
+    ],
+    [
+      'a plugin store that is another file',
+      ['--plugin-store', 'sqlite:good.yml'],
+      'plugin_store',
+      { text: `sqlite:${join(folder, 'good.yml')}: it is there and is no SQLite database` },
+    ],
+    [
+      'a grant for a plugin that is not loaded',
+      ['--plugin-grants', '{"ghost":{"store":true}}'],
+      'plugin_grants',
+      { text: '"ghost": no plugin of this name is loaded' },
     ],
     [
       'an address that is not of this machine',
