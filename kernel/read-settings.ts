@@ -31,14 +31,10 @@ export interface SettingSources {
 }
 
 export interface ReadSettings<Command extends ConfiguredCommand> {
-  readonly settings: Pick<Settings, KeysOf<Command>>
+  readonly settings: Settings<Command>
   /** What is no flag, in order. */
   readonly positionals: readonly string[]
 }
-
-type KeysOf<Command extends ConfiguredCommand> = {
-  [K in SettingKey]: Command extends (typeof SETTINGS)[K]['commands'][number] ? K : never
-}[SettingKey]
 
 /** Where a value was found, with the words that errors use for it. */
 interface Found {
@@ -63,14 +59,14 @@ export function readSettings<Command extends ConfiguredCommand>(
     const row: SettingRow = SETTINGS[key]
     const found =
       fromFlags(flags, key, folder) ?? fromVariable(env, key, folder) ?? file.get(key) ?? null
-    if (found === null && row.required) {
+    if (found === null && row.required?.includes(command)) {
       throw new SettingError(
         `${command} needs ${toFlag(key)} ${row.value}: ${row.help.split(';')[0]!}`,
       )
     }
     settings[key] = toValue(row, found, folder)
   }
-  return { settings: settings as Pick<Settings, KeysOf<Command>>, positionals }
+  return { settings: settings as Settings<Command>, positionals }
 }
 
 function toValue(row: SettingRow, found: Found | null, folder: string): unknown {

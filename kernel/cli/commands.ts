@@ -26,7 +26,11 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
       'tells of each request, a line of JSON on stdin, which route it takes and what would run',
     served: 'explain',
   },
-  doctor: { usage: 'doctor', summary: 'tells what this machine offers', served: null },
+  doctor: {
+    usage: 'doctor [--json] [flags]',
+    summary: 'tells what this machine offers, and whether start would work with these flags',
+    served: 'doctor',
+  },
   config: {
     usage: 'config dump|diff|sync',
     summary: 'works on the configuration of a running gateway',

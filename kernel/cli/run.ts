@@ -49,6 +49,7 @@ const runners = {
   start: async (context: CommandContext) => (await import('./start.ts')).start(context),
   explain: async (context: CommandContext) => (await import('./explain.ts')).explain(context),
   check: async (context: CommandContext) => (await import('./check.ts')).check(context),
+  doctor: async (context: CommandContext) => (await import('./doctor.ts')).doctor(context),
 }
 
 function known(): string {

@@ -74,7 +74,7 @@ describe('the command line', () => {
     const { code, out } = await run('--help')
     expect(code).toBe(0)
     expect(out).toContain('sallyport start --config FILE')
-    expect(out).not.toContain('doctor')
+    expect(out).not.toContain('plugin create')
   })
 
   test('without a command shows them as an error', async () => {
@@ -83,7 +83,7 @@ describe('the command line', () => {
     expect(error).toContain('sallyport check FILE')
   })
 
-  test.each(['start', 'check'] as const)('tells every flag of %s', async (command) => {
+  test.each(['start', 'check', 'doctor'] as const)('tells every flag of %s', async (command) => {
     const { code, out } = await run(command, '--help')
     expect(code).toBe(0)
     for (const key of settingKeysOf(command)) {
@@ -98,7 +98,7 @@ describe('the command line', () => {
       expect(await run(name)).toEqual({
         code: 2,
         out: '',
-        error: `sallyport: "${name}" is not served yet; expected start, check or explain\n`,
+        error: `sallyport: "${name}" is not served yet; expected start, check, explain or doctor\n`,
       })
     },
   )
@@ -106,7 +106,7 @@ describe('the command line', () => {
   test('refuses what it does not know', async () => {
     expect(await run('constructor')).toMatchObject({
       code: 2,
-      error: 'sallyport: unknown command "constructor"; expected start, check or explain\n',
+      error: 'sallyport: unknown command "constructor"; expected start, check, explain or doctor\n',
     })
   })
 
