@@ -39,6 +39,14 @@ const PRECEDENCE = [
   [],
 ] as const
 
+/** What the most requests match: the chain of global instances is theirs. */
+const NOTHING_CARRIED: ChainSubject = {
+  routeId: null,
+  serviceId: null,
+  consumerId: null,
+  groupIds: [],
+}
+
 /** Chains of consumers and groups with plugins of their own; the others share one a route. */
 const CACHED_CHAINS_MAX = 10_000
 
@@ -62,22 +70,18 @@ export class ChainIndex {
       for (const id of Object.values(scope)) if (id !== null) this.#scopesWithPlugins.add(id)
     }
     this.#additional = additional
-    this.globalChain = this.chainFor({
-      routeId: null,
-      serviceId: null,
-      consumerId: null,
-      groupIds: [],
-    })
+    this.globalChain = this.#makeChain(NOTHING_CARRIED)
   }
 
   chainFor(subject: ChainSubject): Chain {
     const carried = this.#withPlugins(subject)
+    if (carried === NOTHING_CARRIED) return this.globalChain
     const key =
       toKey(carried.routeId, carried.serviceId, carried.consumerId, null) +
       carried.groupIds.join(',')
     let chain = this.#chains.get(key)
     if (chain === undefined) {
-      chain = new Chain([...this.#resolve(carried), ...this.#additional])
+      chain = this.#makeChain(carried)
       this.#chains.set(key, chain)
     }
     return chain
@@ -97,15 +101,19 @@ export class ChainIndex {
   }
 
   #withPlugins({ routeId, serviceId, consumerId, groupIds }: ChainSubject): ChainSubject {
-    const carries = (id: string | null) =>
-      id !== null && this.#scopesWithPlugins.has(id) ? id : null
-    return {
-      routeId: carries(routeId),
-      serviceId: carries(serviceId),
-      consumerId: carries(consumerId),
-      groupIds:
-        groupIds.length === 0 ? groupIds : groupIds.filter((id) => this.#scopesWithPlugins.has(id)),
+    const scopes = this.#scopesWithPlugins
+    const route = routeId !== null && scopes.has(routeId) ? routeId : null
+    const service = serviceId !== null && scopes.has(serviceId) ? serviceId : null
+    const consumer = consumerId !== null && scopes.has(consumerId) ? consumerId : null
+    const groups = groupIds.length === 0 ? groupIds : groupIds.filter((id) => scopes.has(id))
+    if (route === null && service === null && consumer === null && groups.length === 0) {
+      return NOTHING_CARRIED
     }
+    return { routeId: route, serviceId: service, consumerId: consumer, groupIds: groups }
+  }
+
+  #makeChain(carried: ChainSubject): Chain {
+    return new Chain([...this.#resolve(carried), ...this.#additional])
   }
 
   #resolve(subject: ChainSubject): Step[] {

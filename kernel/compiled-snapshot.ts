@@ -4,7 +4,7 @@ import { Upstreams } from './balancer/upstreams.ts'
 import type { Step } from './chain.ts'
 import { ChainIndex, type ScopedStep } from './chain-index.ts'
 import type { Entities, PluginInstance, Route, Service } from './config/entities.ts'
-import { createDirectory, type Directory } from './directory.ts'
+import { buildDirectory, type Directory } from './directory.ts'
 import type { PluginCode } from './plugin-host.ts'
 import type { HostLease, LeasedInstance, PluginHosts } from './plugin-hosts.ts'
 import { buildRouter, type Router } from './router/router.ts'
@@ -36,14 +36,16 @@ export class CompiledSnapshot {
     snapshot: Snapshot
     router: Router<Route, Service>
     chains: ChainIndex
+    upstreams: Upstreams
+    directory: Directory
     lease: HostLease
   }) {
     this.version = parts.snapshot.version
     this.hash = parts.snapshot.hash
     this.router = parts.router
     this.chains = parts.chains
-    this.upstreams = new Upstreams(parts.snapshot.entities)
-    this.directory = createDirectory(parts.snapshot.entities)
+    this.upstreams = parts.upstreams
+    this.directory = parts.directory
     this.#lease = parts.lease
   }
 
@@ -77,14 +79,16 @@ export type ToConfig = (instance: PluginInstance) => unknown
  */
 export async function compileSnapshot(
   snapshot: Snapshot,
-  plugins: ReadonlyMap<string, PluginCode>,
-  hosts: PluginHosts,
+  plugins: ReadonlyMap<string, Pick<PluginCode, 'manifest'>>,
+  hosts: Pick<PluginHosts, 'lease'>,
   toConfig: ToConfig = ({ config }) => config,
 ): Promise<CompiledSnapshot> {
   const { entities } = snapshot
   const slices = new TimeSlices()
   const services = new Map(entities.services.map((service) => [service.id, service]))
   const router = await buildRouter(entities.routes, services)
+  const upstreams = await Upstreams.build(entities, slices)
+  const directory = await buildDirectory(entities, slices)
   const served = servedInstances(entities)
   const leased: LeasedInstance[] = []
   for (const instance of served) {
@@ -104,7 +108,7 @@ export async function compileSnapshot(
       await slices.breathe()
     }
     const chains = new ChainIndex(scoped, globals)
-    return new CompiledSnapshot({ snapshot, router, chains, lease })
+    return new CompiledSnapshot({ snapshot, router, chains, upstreams, directory, lease })
   } catch (error) {
     await lease.release()
     throw error
@@ -128,7 +132,7 @@ function toSpec(instance: PluginInstance, toConfig: ToConfig): LeasedInstance {
   return { key, id, pluginName: name, config: toConfig(instance), tenant }
 }
 
-function stepMaker(plugins: ReadonlyMap<string, PluginCode>, lease: HostLease) {
+function stepMaker(plugins: ReadonlyMap<string, Pick<PluginCode, 'manifest'>>, lease: HostLease) {
   return (instance: PluginInstance, spec: LeasedInstance, additional: boolean): Step => {
     const { manifest } = plugins.get(instance.name)!
     return {

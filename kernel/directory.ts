@@ -1,5 +1,6 @@
 import type { Consumer as ConsumerView, Credential, CredentialCollection } from '@sallyport/sdk'
 import type { Entities } from './config/entities.ts'
+import type { TimeSlices } from './time-slices.ts'
 
 /** A consumer as the kernel needs it: what plugins see, and the groups that decide its chain. */
 export interface ConsumerRecord {
@@ -18,8 +19,11 @@ export interface Directory {
   findCredential(collection: CredentialCollection, value: string): Promise<Credential | null>
 }
 
-/** The directory of a configuration that is in memory as a whole, as a declarative file is. */
-export function createDirectory(entities: Entities): Directory {
+/**
+ * The directory of a configuration that is in memory as a whole, as a declarative file is. Built in
+ * slices, so that the event loop serves requests meanwhile.
+ */
+export async function buildDirectory(entities: Entities, slices: TimeSlices): Promise<Directory> {
   const groupNames = new Map(entities.consumer_groups.map((group) => [group.id, group.name]))
   const byId = new Map<string, ConsumerRecord>()
   const byName = new Map<string, ConsumerRecord>()
@@ -30,11 +34,17 @@ export function createDirectory(entities: Entities): Directory {
     }
     byId.set(id, record)
     if (username !== null) byName.set(username, record)
+    const pause = slices.breathe()
+    if (pause !== null) await pause
+  }
+  const keys = new Map<string, Credential>()
+  for (const { id, key, consumer } of entities.keyauth_credentials) {
+    keys.set(key, { id, consumer })
+    const pause = slices.breathe()
+    if (pause !== null) await pause
   }
   const credentials: Record<CredentialCollection, Map<string, Credential>> = {
-    keyauth_credentials: new Map(
-      entities.keyauth_credentials.map(({ id, key, consumer }) => [key, { id, consumer }]),
-    ),
+    keyauth_credentials: keys,
   }
   return {
     findConsumer: (id) => Promise.resolve(byId.get(id) ?? null),

@@ -16,6 +16,13 @@ export interface ErrorRow {
 export const ERRORS = {
   NO_ROUTE: { status: 404, source: 'client', message: 'no Route matched with those values' },
   HTTPS_ONLY: { status: 426, source: 'client', message: 'Please use HTTPS protocol' },
+  HTTP2_ONLY: { status: 426, source: 'client', message: 'Please use HTTP2 protocol' },
+  NOT_GRPC: {
+    status: 415,
+    source: 'client',
+    message: 'Non-gRPC request matched gRPC route',
+  },
+  GRPCS_ONLY: { status: 200, source: 'client', message: 'gRPC request matched gRPCs route' },
   BAD_PATH: { status: 400, source: 'client', message: 'Bad request' },
   NO_SERVICE: { status: 503, source: 'internal', message: 'no Service found with those values' },
   SERVICE_DISABLED: {
@@ -115,6 +122,7 @@ export function usualMessage(status: number): string {
 /** Headers that an error row wants besides the body's own. */
 export function errorHeaders(code: ErrorCode): HeaderList {
   if (code === 'HTTPS_ONLY') return ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.2, HTTP/1.1']
+  if (code === 'HTTP2_ONLY') return ['Connection', 'Upgrade', 'Upgrade', 'HTTP/2']
   return []
 }
 

@@ -12,7 +12,14 @@ import type { InstanceCounts } from './instance-meters.ts'
 import { createInlineHostFactory } from './inline-host.ts'
 import { createLifecyclePdk } from './lifecycle-pdk.ts'
 import type { PluginInstance } from './config/entities.ts'
-import type { HostFactory, HostState, HostStats, PluginCode, Tier } from './plugin-host.ts'
+import type {
+  HostFactory,
+  HostState,
+  HostStats,
+  PluginCode,
+  SpareStatus,
+  Tier,
+} from './plugin-host.ts'
 import { PluginHosts } from './plugin-hosts.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { AccessLog } from './telemetry/access-log.ts'
@@ -61,6 +68,7 @@ export interface GatewayStatus {
     readonly state: HostState
     readonly stats: HostStats
   }[]
+  readonly spares: readonly SpareStatus[]
   readonly instances: readonly InstanceCounts[]
 }
 
@@ -170,6 +178,7 @@ export class Gateway {
         state: host.state,
         stats: host.stats(),
       })),
+      spares: this.#hosts.spares,
       instances: this.#hosts.meters.counts(),
     }
   }

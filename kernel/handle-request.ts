@@ -1,10 +1,14 @@
 import { getHeader } from '@sallyport/sdk'
 import type { CompiledSnapshot } from './compiled-snapshot.ts'
+import type { Route } from './config/entities.ts'
 import { RequestContext } from './context.ts'
 import type { Environment } from './environment.ts'
+import { ERRORS } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { forwardedScheme, hostnameOf } from './forwarded-headers.ts'
+import { refusalByProtocol } from './protocol-rules.ts'
 import { proxy, type ProxyTools } from './proxy.ts'
+import { toRouterRequest } from './router-request.ts'
 import { normalisePath } from './router/uri.ts'
 import { FilterFailure, runPhase } from './run-phase.ts'
 import { sendAnswer } from './send-answer.ts'
@@ -126,24 +130,11 @@ function readTarget(ctx: RequestContext): void {
 /** Sets the route and the chain for it, or the answer when there is no way on. */
 function findRoute(ctx: RequestContext, environment: Environment): void {
   const { exchange, snapshot } = ctx
-  const { connection } = exchange
-  const match = snapshot.router.match({
-    method: exchange.method,
-    path: ctx.path,
-    query: ctx.query,
-    host: exchange.authority,
-    scheme: connection.scheme,
-    headers: exchange.headers,
-    sni: connection.sni,
-    srcIp: connection.clientAddress,
-    srcPort: connection.clientPort,
-    dstIp: connection.localAddress,
-    dstPort: connection.localPort,
-  })
+  const match = snapshot.router.match(toRouterRequest(ctx))
   if (match === null) return ctx.fail('NO_ROUTE', `no route for ${exchange.method} ${ctx.path}`)
   ctx.matched = match
   const { route, service } = match
-  if (!route.protocols.includes('http') && !isSecure(exchange, environment)) return refuseHttp(ctx)
+  if (!route.protocols.includes('http') && !passesProtocols(ctx, route, environment)) return
   ctx.chain = snapshot.chains.chainFor({
     routeId: route.id,
     serviceId: service?.id ?? null,
@@ -157,13 +148,32 @@ function isSecure(exchange: Exchange, { isTrustedAddress }: Environment): boolea
   return forwardedScheme(exchange, isTrustedAddress).toLowerCase() === 'https'
 }
 
-/** A plain request on a route that is only for https: 426, or the redirect that the route names. */
-function refuseHttp(ctx: RequestContext): void {
-  const status = ctx.matched!.route.https_redirect_status_code
-  ctx.fail('HTTPS_ONLY', 'the route is for https only')
+/** Whether the request goes by the route's protocols; else it is answered. */
+function passesProtocols(ctx: RequestContext, route: Route, environment: Environment): boolean {
+  const { exchange } = ctx
+  const refusal = refusalByProtocol(route, {
+    isSecure: isSecure(exchange, environment),
+    isHttp2: exchange.httpVersion === '2',
+    contentType: getHeader(exchange.headers, 'content-type'),
+  })
+  if (refusal === null) return true
+  ctx.fail(refusal, `the route is for ${route.protocols.join(' and ')} only`)
+  if (refusal === 'HTTPS_ONLY') redirectToHttps(ctx, route.https_redirect_status_code)
+  if (refusal === 'GRPCS_ONLY') answerAsGrpc(ctx, ERRORS[refusal].message)
+  return false
+}
+
+/** Instead of 426, when the route names a redirect. */
+function redirectToHttps(ctx: RequestContext, status: number): void {
   if (status === 426) return
   const location = `https://${hostnameOf(ctx.exchange.authority)}${ctx.rawPath}${ctx.query}`
   ctx.setAnswer({ source: 'error', status, headers: ['Location', location], body: null })
+}
+
+/** A gRPC client looks for the outcome in headers: 1 is `CANCELLED`. */
+function answerAsGrpc(ctx: RequestContext, message: string): void {
+  const headers = ['Content-Type', 'application/grpc', 'grpc-status', '1', 'grpc-message', message]
+  ctx.setAnswer({ source: 'error', status: 200, headers, body: null })
 }
 
 /**

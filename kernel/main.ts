@@ -35,6 +35,8 @@ const parts: Parts = {
     const isolate = sandbox.createIsolateHostFactory({ ...options, onPoisoned })
     return { process, remote, isolate }
   },
+  inspectSandbox: async (choice) =>
+    (await import('../sandbox/process/inspect.ts')).inspectSandbox(choice),
   createGateway: async (options) => {
     const { createHttpLimits } = await import('./http/limits.ts')
     const { createLeanDataPath } = await import('./http/lean/lean-data-path.ts')

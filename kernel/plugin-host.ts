@@ -43,6 +43,46 @@ export interface SandboxCondition {
   readonly possible: readonly SandboxAbility[]
 }
 
+/** One thing that a sandbox host tried before it held a plugin. */
+export interface SandboxTrial {
+  readonly ability: SandboxAbility
+  /** Like `write a file`. */
+  readonly what: string
+  readonly possible: boolean
+}
+
+/**
+ * `active`   in force, as far as it can be seen;
+ * `missing`  it cannot be applied on this machine;
+ * `broken`   it was applied and does not hold;
+ * `untried`  no sandbox host could be started, so nobody has seen it.
+ */
+export type LayerVerdict = 'active' | 'missing' | 'broken' | 'untried'
+
+export interface InspectedLayer {
+  readonly name: string
+  /** What it takes away. */
+  readonly denies: readonly string[]
+  readonly verdict: LayerVerdict
+  /** Why it is missing or what is broken; null for the others. */
+  readonly why: string | null
+  /** What to install or allow; null when there is nothing to do. */
+  readonly remedy: string | null
+}
+
+/** What a sandbox host turned out to be that was started only to be looked at; plain data. */
+export interface SandboxInspection {
+  /** The file of isolated-vm's add-on; null when there is none for this Node. */
+  readonly addon: string | null
+  /** Why no sandbox host can be started; null when one was. */
+  readonly failure: string | null
+  readonly layers: readonly InspectedLayer[]
+  /** Empty when no sandbox host was started. */
+  readonly trials: readonly SandboxTrial[]
+  /** Abilities because of which no plugin of a tenant is started. */
+  readonly refused: readonly SandboxAbility[]
+}
+
 /** A plugin that the operator has loaded: its manifest, its tier and its code. */
 export interface PluginCode {
   readonly manifest: PluginManifest
@@ -135,4 +175,20 @@ export interface HostFactory {
     /** The plugins that may be configured in this host. */
     plugins: readonly PluginCode[]
   }): PluginHost
+  /** How the processes stand that are kept ready for whoever needs one next; none: there are no such. */
+  spares?(): readonly SpareStatus[]
+}
+
+/**
+ * `unused`    no host needs one, so none is kept;
+ * `absent`    the last one was taken or died, and the next is not begun;
+ * `starting`  whoever needs one now waits for it;
+ * `ready`     a sandbox that is killed is replaced in milliseconds.
+ */
+export type SpareState = 'unused' | 'absent' | 'starting' | 'ready'
+
+export interface SpareStatus {
+  /** `plain`, or `jit` for sandboxes with V8's compilers. */
+  readonly pool: string
+  readonly state: SpareState
 }

@@ -1,5 +1,12 @@
 import { type InstanceMeter, InstanceMeters } from './instance-meters.ts'
-import type { HostFactory, InstanceSpec, PluginCode, PluginHost, Tier } from './plugin-host.ts'
+import type {
+  HostFactory,
+  InstanceSpec,
+  PluginCode,
+  PluginHost,
+  SpareStatus,
+  Tier,
+} from './plugin-host.ts'
 
 export interface LeasedInstance extends InstanceSpec {
   readonly tenant: string | null
@@ -43,6 +50,10 @@ export class PluginHosts {
 
   get hosts(): readonly PluginHost[] {
     return [...this.#entries.values()].map((entry) => entry.host)
+  }
+
+  get spares(): readonly SpareStatus[] {
+    return Object.values(this.#factories).flatMap((factory) => factory.spares?.() ?? [])
   }
 
   /** Rejects when one of the instances cannot be made; what was callable before stays so. */

@@ -31,14 +31,10 @@ export interface SettingSources {
 }
 
 export interface ReadSettings<Command extends ConfiguredCommand> {
-  readonly settings: Pick<Settings, KeysOf<Command>>
+  readonly settings: Settings<Command>
   /** What is no flag, in order. */
   readonly positionals: readonly string[]
 }
-
-type KeysOf<Command extends ConfiguredCommand> = {
-  [K in SettingKey]: Command extends (typeof SETTINGS)[K]['commands'][number] ? K : never
-}[SettingKey]
 
 /** Where a value was found, with the words that errors use for it. */
 interface Found {
@@ -63,14 +59,14 @@ export function readSettings<Command extends ConfiguredCommand>(
     const row: SettingRow = SETTINGS[key]
     const found =
       fromFlags(flags, key, folder) ?? fromVariable(env, key, folder) ?? file.get(key) ?? null
-    if (found === null && row.required) {
+    if (found === null && row.required?.includes(command)) {
       throw new SettingError(
         `${command} needs ${toFlag(key)} ${row.value}: ${row.help.split(';')[0]!}`,
       )
     }
     settings[key] = toValue(row, found, folder)
   }
-  return { settings: settings as Pick<Settings, KeysOf<Command>>, positionals }
+  return { settings: settings as Settings<Command>, positionals }
 }
 
 function toValue(row: SettingRow, found: Found | null, folder: string): unknown {
@@ -92,7 +88,9 @@ function readFlags(command: ConfiguredCommand, args: readonly string[]) {
   for (const key of keys) names.set(toFlag(key).slice(2), key)
   const { tokens } = parseArgs({
     args: [...args],
-    options: Object.fromEntries([...names.keys()].map((name) => [name, { type: 'string' }])),
+    options: Object.fromEntries(
+      [...names].map(([name, key]) => [name, { type: isToggle(key) ? 'boolean' : 'string' }]),
+    ),
     // Not strict: our own errors quote the value and tell what is near.
     strict: false,
     allowPositionals: true,
@@ -108,6 +106,10 @@ function readFlags(command: ConfiguredCommand, args: readonly string[]) {
       const near = didYouMean(token.name, names.keys()).replace('"', '"--')
       throw new SettingError(`${command}: unknown flag ${quote(token.rawName)}${near}`)
     }
+    if (isToggle(key) && token.value === undefined) {
+      flags.set(key, ['on'])
+      continue
+    }
     // A flag that follows at once is not meant as the value.
     if (token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))) {
       const value = key === 'settings' ? 'FILE' : SETTINGS[key as SettingKey].value
@@ -116,6 +118,10 @@ function readFlags(command: ConfiguredCommand, args: readonly string[]) {
     flags.set(key, [...(flags.get(key) ?? []), token.value])
   }
   return { flags, positionals }
+}
+
+function isToggle(key: string): boolean {
+  return key !== 'settings' && (SETTINGS[key as SettingKey] as SettingRow).toggle === true
 }
 
 function fromFlags(flags: Map<string, string[]>, key: string, folder: string): Found | null {

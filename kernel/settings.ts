@@ -21,7 +21,7 @@ import { HEADER_NAMINGS } from './header-names.ts'
 import { LOG_LEVELS } from './telemetry/log.ts'
 
 /** The commands that have settings. */
-export type ConfiguredCommand = 'start' | 'check'
+export type ConfiguredCommand = 'start' | 'check' | 'explain' | 'doctor'
 
 export interface SettingRow<T = unknown> {
   /** Stands for the value in help and errors. */
@@ -37,8 +37,10 @@ export interface SettingRow<T = unknown> {
   readonly repeatable?: true
   /** Keys and values in the settings file, JSON elsewhere. */
   readonly structured?: true
-  /** Without it the command says so and ends. */
-  readonly required?: true
+  /** As a flag it may stand alone, which means `on`. */
+  readonly toggle?: true
+  /** Commands that say so and end when it is not given. */
+  readonly required?: readonly ConfiguredCommand[]
 }
 
 /**
@@ -53,8 +55,8 @@ export const SETTINGS = {
     default: null,
     reason: 'there is no gateway without a configuration',
     help: 'the declarative file with services, routes and plugins; read again when it changes',
-    commands: ['start'],
-    required: true,
+    commands: ['start', 'explain'],
+    required: ['start', 'explain'],
   }),
   workers: row({
     value: 'N|auto',
@@ -78,7 +80,7 @@ export const SETTINGS = {
     default: null,
     reason: 'the bundled plugins are always there; others run in the process tier',
     help: 'loads a plugin (a file, a folder with a package.json, or a program on a Unix socket) into a tier; may be repeated',
-    commands: ['start', 'check'],
+    commands: ['start', 'check', 'explain'],
     repeatable: true,
   }),
   pluginGrants: row({
@@ -105,6 +107,15 @@ export const SETTINGS = {
     reason: "Kong's",
     help: 'comes before the names of the variables that hold secrets: {vault://env/api-key} is API_KEY',
     commands: ['start'],
+  }),
+  why: row({
+    value: 'on|off',
+    form: oneOf(['on', 'off']),
+    default: 'off',
+    reason: 'it asks every route again',
+    help: 'also tells why the nearest other routes were not taken; --why alone is on',
+    commands: ['explain'],
+    toggle: true,
   }),
   accessLog: row({
     value: 'off|stdout|PATH',
@@ -201,17 +212,30 @@ export const SETTINGS = {
 
 export type SettingKey = keyof typeof SETTINGS
 
-type ValueOf<Row> =
+/** Doctor looks at what `start` would use, so it takes the same. */
+type TakenAs<Command extends ConfiguredCommand> = Command extends 'doctor' ? 'start' : Command
+
+type KeysOf<Command extends ConfiguredCommand> = {
+  [K in SettingKey]: TakenAs<Command> extends (typeof SETTINGS)[K]['commands'][number] ? K : never
+}[SettingKey]
+
+type ValueOf<Row, Command> =
   Row extends SettingRow<infer T>
     ? Row extends { repeatable: true }
       ? readonly T[]
-      : Row extends { default: string } | { required: true }
+      : Row extends { default: string }
         ? T
-        : T | null
+        : Row extends { required: readonly (infer Asking)[] }
+          ? Command extends Asking
+            ? T
+            : T | null
+          : T | null
     : never
 
-/** The values in force, one for each row of the table. */
-export type Settings = { readonly [K in SettingKey]: ValueOf<(typeof SETTINGS)[K]> }
+/** The values in force for a command, one for each row of the table that it takes. */
+export type Settings<Command extends ConfiguredCommand> = {
+  readonly [K in KeysOf<Command>]: ValueOf<(typeof SETTINGS)[K], Command>
+}
 
 export const toFlag = (key: string) => `--${toWords(key).join('-')}`
 export const toVariable = (key: string) => `SALLYPORT_${toWords(key).join('_').toUpperCase()}`
@@ -219,7 +243,8 @@ export const toFileKey = (key: string) => toWords(key).join('_')
 
 export function settingKeysOf(command: ConfiguredCommand): SettingKey[] {
   const keys = Object.keys(SETTINGS) as SettingKey[]
-  return keys.filter((key) => (SETTINGS[key] as SettingRow).commands.includes(command))
+  const taken: TakenAs<ConfiguredCommand> = command === 'doctor' ? 'start' : command
+  return keys.filter((key) => (SETTINGS[key] as SettingRow).commands.includes(taken))
 }
 
 function toWords(key: string): string[] {

@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts'
 import type { Test } from './expressions/compile-tree.ts'
 import { compileExpression } from './expressions/expression.ts'
 import { RequestFacts } from './expressions/request-facts.ts'
-import type { RouterRequest } from './router/types.ts'
+import { toRouterRequest } from './router-request.ts'
 
 /** The `condition` of a plugin instance, compiled. */
 export interface StepCondition {
@@ -47,22 +47,4 @@ export function holdsCondition(ctx: RequestContext, step: Step, environment: Env
     known.set(step.instanceKey, holds)
   }
   return holds
-}
-
-/** What the request was when it arrived, whatever plugins want the upstream to get. */
-function toRouterRequest({ exchange, path, query }: RequestContext): RouterRequest {
-  const { connection } = exchange
-  return {
-    method: exchange.method,
-    path,
-    query,
-    host: exchange.authority,
-    scheme: connection.scheme,
-    headers: exchange.headers,
-    sni: connection.sni,
-    srcIp: connection.clientAddress,
-    srcPort: connection.clientPort,
-    dstIp: connection.localAddress,
-    dstPort: connection.localPort,
-  }
 }

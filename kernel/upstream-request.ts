@@ -31,7 +31,7 @@ export function toUpstreamRequest(
   // Set, not added: a client cannot make up the id under which it is found in logs.
   setHeader(headers, requestIdName, ctx.id)
   const isTls = (changes?.scheme ?? service.protocol) === 'https'
-  const host = changes?.host ?? upstreamHost(matched, upstream, { isTls, hostname, port })
+  const host = changes?.host ?? hostToSend(matched, upstream, { isTls, hostname, port })
   headers.push('Host', host)
   const path = changes?.path ?? matched.upstreamPath
   return {
@@ -61,7 +61,7 @@ function bodyToSend({ changes, exchange, readableBody }: RequestContext): BodySo
 }
 
 /** The client's own Host when the route preserves it, else the upstream's, else the target's. */
-function upstreamHost(
+export function hostToSend(
   matched: Pick<MatchedRoute, 'upstreamHost'>,
   upstream: Pick<ServiceUpstream, 'hostHeader'>,
   target: { isTls: boolean; hostname: string; port: number },

@@ -20,6 +20,7 @@ export function createProcessHostFactory(options: SandboxHostOptions): HostFacto
     jit: new SparePool(sandboxLimits, { isJit: true }),
   }
   return {
+    spares: () => Object.entries(pools).map(([pool, { state }]) => ({ pool, state })),
     createHost: ({ name, tenant, plugins }) => {
       const pool = settings.jit.includes(name) ? pools.jit : pools.plain
       return new ProcessHost({ ...options, name, tenant, plugins, pool, gate, sandboxLimits })

@@ -121,3 +121,9 @@ export const SANDBOX_LIMITS: SandboxLimits = {
 export function withLimits(changed: Partial<SandboxLimits> | undefined): SandboxLimits {
   return { ...SANDBOX_LIMITS, ...changed }
 }
+
+/** Those of a child with V8's compilers, if it is one. */
+export function toProcessLimits(limits: SandboxLimits, isJit: boolean): SandboxLimits {
+  // Compilers reserve addresses that the limit of memory would take for memory.
+  return isJit ? { ...limits, childDataBytesMax: limits.jitDataBytesMax } : limits
+}

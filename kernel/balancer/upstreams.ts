@@ -1,4 +1,5 @@
 import type { Entities, Service, Target } from '../config/entities.ts'
+import type { TimeSlices } from '../time-slices.ts'
 import type { Balancer, TargetAddress } from './balancer.ts'
 import { RoundRobinBalancer } from './round-robin.ts'
 
@@ -17,14 +18,28 @@ export class Upstreams {
   readonly #byName = new Map<string, ServiceUpstream>()
   readonly #direct = new Map<string, ServiceUpstream>()
 
-  constructor(entities: Pick<Entities, 'upstreams' | 'targets'>) {
-    const targets = Map.groupBy(entities.targets, (target) => target.upstream.id)
-    for (const upstream of entities.upstreams) {
-      this.#byName.set(upstream.name, {
-        balancer: new RoundRobinBalancer((targets.get(upstream.id) ?? []).map(toAddress)),
-        hostHeader: upstream.host_header,
-      })
+  /** Builds them in slices, so that the event loop serves requests meanwhile. */
+  static async build(
+    entities: Pick<Entities, 'upstreams' | 'targets'>,
+    slices: TimeSlices,
+  ): Promise<Upstreams> {
+    const targets = new Map<string, TargetAddress[]>()
+    for (const target of entities.targets) {
+      const { id } = target.upstream
+      const known = targets.get(id)
+      if (known === undefined) targets.set(id, [toAddress(target)])
+      else known.push(toAddress(target))
+      const pause = slices.breathe()
+      if (pause !== null) await pause
     }
+    const upstreams = new Upstreams()
+    for (const { id, name, host_header: hostHeader } of entities.upstreams) {
+      const balancer = new RoundRobinBalancer(targets.get(id) ?? [])
+      upstreams.#byName.set(name, { balancer, hostHeader })
+      const pause = slices.breathe()
+      if (pause !== null) await pause
+    }
+    return upstreams
   }
 
   /** Whether there is an upstream of this name. */

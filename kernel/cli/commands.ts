@@ -21,11 +21,16 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     served: 'check',
   },
   explain: {
-    usage: 'explain --config FILE',
-    summary: 'tells which route a request matches and what would run',
-    served: null,
+    usage: 'explain --config FILE [flags] < REQUESTS',
+    summary:
+      'tells of each request, a line of JSON on stdin, which route it takes and what would run',
+    served: 'explain',
   },
-  doctor: { usage: 'doctor', summary: 'tells what this machine offers', served: null },
+  doctor: {
+    usage: 'doctor [--json] [flags]',
+    summary: 'tells what this machine offers, and whether start would work with these flags',
+    served: 'doctor',
+  },
   config: {
     usage: 'config dump|diff|sync',
     summary: 'works on the configuration of a running gateway',

@@ -25,10 +25,11 @@ export function overview(): string {
 /** What `sallyport COMMAND --help` prints: everything that can be set, from the table. */
 export function commandHelp(row: CommandRow): string {
   const lines = [`sallyport ${row.usage}`, `  ${row.summary}`, '']
-  for (const key of row.served === null ? [] : settingKeysOf(row.served)) {
+  const command = row.served
+  for (const key of command === null ? [] : settingKeysOf(command)) {
     const { value, help, reason, required, default: byDefault }: SettingRow = SETTINGS[key]
     lines.push(`  ${toFlag(key)} ${value}`, `      ${help}`)
-    if (required) lines.push('      required')
+    if (required?.includes(command!)) lines.push('      required')
     else lines.push(`      default: ${byDefault ?? 'none'} (${reason})`)
     lines.push(`      ${toVariable(key)}, ${toFileKey(key)}`)
   }

@@ -47,12 +47,14 @@ export async function runCommand(context: CommandContext & { version: string }):
 /** What a command needs is loaded when it runs. */
 const runners = {
   start: async (context: CommandContext) => (await import('./start.ts')).start(context),
+  explain: async (context: CommandContext) => (await import('./explain.ts')).explain(context),
   check: async (context: CommandContext) => (await import('./check.ts')).check(context),
+  doctor: async (context: CommandContext) => (await import('./doctor.ts')).doctor(context),
 }
 
 function known(): string {
   const names = Object.keys(COMMANDS).filter((name) => COMMANDS[name]!.served !== null)
-  return `expected ${names.join(' or ')}`
+  return `expected ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
 }
 
 function refuse(terminal: Terminal, message: string): number {

@@ -1,10 +1,15 @@
+import { once } from 'node:events'
 import { relative } from 'node:path'
 
 /** Where a command writes what is meant for people, and where it finds its surroundings. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly folder: string
+  /** What comes on standard input. */
+  readonly input: AsyncIterable<Uint8Array>
   readonly out: (text: string) => void
+  /** Waits for whoever reads the output, as far as that is worth it; false: nobody does any more. */
+  readonly drained: () => Promise<boolean>
   readonly error: (text: string) => void
 }
 
@@ -21,10 +26,25 @@ export function toShown(path: string, folder: string): string {
 }
 
 export function createTerminal(process: NodeJS.Process): Terminal {
+  const { stdout } = process
+  const gone = Promise.withResolvers<void>()
+  let isRead = true
+  // A reader that has seen enough, like `head`, is no failure.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    isRead = false
+    gone.resolve()
+  })
   return {
     env: process.env,
     folder: process.cwd(),
-    out: (text) => void process.stdout.write(text),
+    input: process.stdin,
+    out: (text) => void stdout.write(text),
+    drained: async () => {
+      if (stdout.writableNeedDrain && isRead)
+        await Promise.race([once(stdout, 'drain'), gone.promise])
+      return isRead
+    },
     error: (text) => void process.stderr.write(text),
   }
 }

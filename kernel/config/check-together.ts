@@ -110,3 +110,21 @@ function tenantOf(raw: RawEntity): string | null {
   const { tenant } = raw.value
   return typeof tenant === 'string' ? tenant : null
 }
+
+/** An http route cannot lead to a gRPC service: nothing here speaks HTTP/2 to upstreams yet. */
+export function checkProtocols(entities: readonly RawEntity[], errors: ErrorList): void {
+  const grpcServices = new Map<string, RawEntity>()
+  for (const raw of entities) {
+    const { protocol } = raw.value
+    const isGrpc = protocol === 'grpc' || protocol === 'grpcs'
+    if (raw.collection === 'services' && isGrpc) grpcServices.set(idOf(raw), raw)
+  }
+  for (const raw of entities) {
+    const service =
+      raw.collection === 'routes' ? grpcServices.get(refId(raw, 'service') ?? '') : undefined
+    const { protocols = ['http', 'https'] } = raw.value
+    if (service === undefined || !Array.isArray(protocols) || !protocols.includes('http')) continue
+    const got = `its protocol is ${quote(service.value['protocol'])}`
+    errors.entity(raw, ['service'], `${service.label} is not served to http routes yet: ${got}`)
+  }
+}

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { checkEntity, inSchemaOrder } from './check-entity.ts'
-import { checkTenants, checkUnique } from './check-together.ts'
+import { checkProtocols, checkTenants, checkUnique } from './check-together.ts'
 import { collectEntities } from './collect.ts'
 import { type ConfigError, formatConfigError, quote } from './config-error.ts'
 import { type CollectionName, ENTITIES, type Entities, type PluginInstance } from './entities.ts'
@@ -13,6 +13,7 @@ import { checkPluginScopes, type KnownPlugins, readPluginConfig } from './plugin
 import { expandPluginSets } from './plugin-sets.ts'
 import { isInSet, type RawEntity } from './raw-entity.ts'
 import { readFields } from './read-fields.ts'
+import { grpcWarnings } from './route-protocols.ts'
 import { readYaml } from './read-yaml.ts'
 import { toValue } from './to-value.ts'
 
@@ -23,6 +24,8 @@ export interface DeclarativeOptions {
   /** As errors show it. */
   readonly filename: string
   readonly plugins: KnownPlugins
+  /** Lets through what can be explained, though nothing serves it: stream routes. */
+  readonly explains?: boolean
 }
 
 export type DeclarativeResult =
@@ -63,14 +66,14 @@ export function loadDeclarative(text: string, options: DeclarativeOptions): Decl
 
 function loadRoot(
   root: LocatedMap,
-  { plugins }: DeclarativeOptions,
+  { plugins, explains = false }: DeclarativeOptions,
   errors: ErrorList,
 ): DeclarativeResult {
   const version = readVersion(root, errors)
   const { entities, memberships } = collectEntities(root, errors)
   const index = new EntityIndex()
   for (const raw of entities) {
-    readFields(raw, errors, version !== null && version !== '3.0')
+    readFields(raw, errors, { migratesPaths: version !== null && version !== '3.0', explains })
     if (!isIdFromReferences(raw)) {
       giveId(raw, errors)
       index.add(raw)
@@ -89,6 +92,7 @@ function loadRoot(
   }
   checkUnique(entities, errors)
   checkTenants(entities, errors)
+  if (!explains) checkProtocols(entities, errors)
   const expanded = errors.isEmpty ? expandPluginSets(entities, index, errors) : []
   if (!errors.isEmpty) return { ok: false, errors: errors.toArray() }
   const loaded = toEntities(entities, expanded)
@@ -96,6 +100,7 @@ function loadRoot(
     ...orderingWarnings(loaded, plugins),
     ...tenantWarnings(loaded),
     ...expressionWarnings(loaded),
+    ...grpcWarnings(loaded),
   ]
   if (version !== '3.0') {
     warnings.push(`_format_version ${quote(version)}: paths are read as that version meant them`)

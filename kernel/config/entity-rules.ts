@@ -16,6 +16,7 @@ import type {
   Service,
   Upstream,
 } from './entities.ts'
+import { ROUTE_MATCHERS, routeProtocolIssues } from './route-protocols.ts'
 import { normaliseRoutePath } from './uri-migration.ts'
 import type { Issue } from './validate.ts'
 
@@ -28,8 +29,6 @@ export interface EntityRule {
   readonly check: (value: never) => Issue[]
 }
 
-const routeMatchers = ['methods', 'hosts', 'headers', 'paths', 'snis'] as const
-
 const routeRules: EntityRule[] = [
   rule(fieldsTogether, togetherIssues),
   rule(['paths'], ({ paths }: Route) => each('paths', paths, pathProblem)),
@@ -38,21 +37,9 @@ const routeRules: EntityRule[] = [
   rule(['headers'], ({ headers }: Route) => headerIssues(headers)),
   rule(['sources'], ({ sources }: Route) => addressIssues('sources', sources)),
   rule(['destinations'], ({ destinations }: Route) => addressIssues('destinations', destinations)),
-  rule(['protocols', 'expression', ...routeMatchers], atLeastOneMatcher),
+  rule(['protocols', 'expression', ...ROUTE_MATCHERS], routeProtocolIssues),
   rule(['expression'], expressionIssues),
   rule(['vars'], varsIssues),
-  rule(['protocols', 'snis'], ({ protocols, snis }: Route) =>
-    isEmpty(snis) || protocols.includes('https')
-      ? []
-      : [{ path: ['snis'], message: 'can only match when protocols has "https"' }],
-  ),
-  ...(['sources', 'destinations'] as const).map((field) =>
-    rule(['protocols', field], (route: Route) =>
-      isEmpty(route[field])
-        ? []
-        : [{ path: [field], message: 'can only match when protocols is "tcp", "tls" or "udp"' }],
-    ),
-  ),
 ]
 
 const serviceRules: EntityRule[] = [
@@ -113,17 +100,6 @@ function each(
     const message = problem(value)
     return message === null ? [] : [{ path: [field, index], message }]
   })
-}
-
-const isEmpty = (value: object | null) => value === null || Object.keys(value).length === 0
-
-function atLeastOneMatcher(route: Route): Issue[] {
-  // An SNI only exists on TLS connections.
-  if (route.expression !== null) return []
-  const usable = route.protocols.includes('https') ? routeMatchers : routeMatchers.slice(0, -1)
-  if (usable.some((field) => !isEmpty(route[field]))) return []
-  const names = `${usable.slice(0, -1).join(', ')} or ${usable.at(-1)}`
-  return [{ path: [], message: `must have at least one of ${names}, or an expression` }]
 }
 
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for

@@ -12,6 +12,8 @@ export interface NotServedYet {
   readonly asks: (value: unknown) => boolean
   /** Follows the field's name in the error. */
   readonly sentence: string
+  /** The router knows it: it can be explained, though nothing serves it. */
+  readonly isRouted?: true
 }
 
 const isSet = (value: unknown) => value !== null && value !== undefined
@@ -22,7 +24,7 @@ const isPositive = (value: unknown) => typeof value === 'number' && value > 0
 const isOtherThan = (served: string, known: readonly string[]) => (value: unknown) =>
   typeof value === 'string' && value !== served && known.includes(value)
 
-const otherProtocols = ['grpc', 'grpcs', 'tcp', 'tls', 'tls_passthrough', 'udp', 'ws', 'wss']
+const otherProtocols = ['tcp', 'tls', 'tls_passthrough', 'udp', 'ws', 'wss']
 const otherAlgorithms = ['consistent-hashing', 'least-connections', 'latency']
 const otherHashSources = ['consumer', 'ip', 'header', 'cookie', 'path', 'query_arg', 'uri_capture']
 
@@ -56,12 +58,28 @@ export const notServedYet: readonly NotServedYet[] = [
   ...credentialCollections.map((field) =>
     row('consumers', field, isNotEmpty, 'this kind of credential is not served yet'),
   ),
-  row('services', 'protocol', isOtherProtocol, 'only http and https are served yet'),
+  {
+    ...row(
+      'services',
+      'protocol',
+      isOtherProtocol,
+      'streams and WebSocket protocols are not served yet',
+    ),
+    isRouted: true,
+  },
   row('services', 'client_certificate', isSet, 'client certificates are not served yet'),
   row('services', 'tls_verify', isSet, 'a verification of its own is not served yet'),
   row('services', 'tls_verify_depth', isSet, 'a verification of its own is not served yet'),
   row('services', 'ca_certificates', isNotEmpty, 'CA certificates are not served yet'),
-  row('routes', 'protocols', hasOtherProtocol, 'only http and https are served yet'),
+  {
+    ...row(
+      'routes',
+      'protocols',
+      hasOtherProtocol,
+      'streams and WebSocket protocols are not served yet',
+    ),
+    isRouted: true,
+  },
   row(
     'upstreams',
     'algorithm',

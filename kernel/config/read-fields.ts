@@ -11,22 +11,37 @@ import { normalizeTarget } from './target-address.ts'
 import { isUnset, toValue } from './to-value.ts'
 import { migratePath2xTo3x } from './uri-migration.ts'
 
+export interface ReadOptions {
+  /** Paths are spelled as in the versions 1.1 and 2.1. */
+  readonly migratesPaths: boolean
+  /** What the router knows is let through, though nothing serves it. */
+  readonly explains: boolean
+}
+
 /**
  * Fills `raw.value` with the entity's own fields: shorthands written out, addresses normalised,
  * features that nothing serves refused. References and `config` are left to those who know what
  * they mean.
  */
-export function readFields(raw: RawEntity, errors: ErrorList, migratePaths: boolean): void {
+export function readFields(raw: RawEntity, errors: ErrorList, options: ReadOptions): void {
   const { schema, parents } = ENTITIES[raw.collection]
   for (const [key, { value: node }] of raw.node.entries) {
     if (isElsewhere(raw, key) || Object.hasOwn(parents, key)) continue
     const member = memberSchema(schema, key)
     if (!isUnset(node, member)) raw.value[key] = toValue(node, member)
   }
-  refuseNotServed(raw, errors)
-  if (raw.collection === 'services') expandUrl(raw, errors)
+  refuseNotServed(raw, errors, options)
+  if (raw.collection === 'services') expandUrl(raw, errors, options)
   if (raw.collection === 'targets') readTarget(raw, errors)
-  if (raw.collection === 'routes' && migratePaths) migrate(raw)
+  if (raw.collection === 'routes') {
+    if (options.migratesPaths) migrate(raw)
+    // A gRPC path names a method: nothing of it can be taken away.
+    if (isGrpc(raw) && !('strip_path' in raw.value)) raw.value['strip_path'] = false
+  }
+}
+
+function isGrpc({ value: { protocols } }: RawEntity): boolean {
+  return Array.isArray(protocols) && protocols.some((name) => name === 'grpc' || name === 'grpcs')
 }
 
 function isElsewhere(raw: RawEntity, key: string): boolean {
@@ -38,8 +53,9 @@ function isElsewhere(raw: RawEntity, key: string): boolean {
 
 const rowsByEntity = Object.groupBy(notServedYet, ({ entity }) => entity)
 
-function refuseNotServed(raw: RawEntity, errors: ErrorList): void {
-  for (const { field, asks, sentence } of rowsByEntity[raw.collection] ?? []) {
+function refuseNotServed(raw: RawEntity, errors: ErrorList, { explains }: ReadOptions): void {
+  for (const { field, asks, sentence, isRouted } of rowsByEntity[raw.collection] ?? []) {
+    if (explains && isRouted) continue
     const path = field.split('.')
     const holder = path.slice(0, -1).reduce<unknown>(memberOf, raw.value)
     const name = path.at(-1) ?? field
@@ -60,7 +76,7 @@ function memberOf(holder: unknown, name: string): unknown {
 
 const urlFields = ['protocol', 'host', 'port', 'path'] as const
 
-function expandUrl(raw: RawEntity, errors: ErrorList): void {
+function expandUrl(raw: RawEntity, errors: ErrorList, { explains }: ReadOptions): void {
   const node = raw.node.entries.get('url')?.value
   delete raw.value['url']
   if (node === undefined || (node.kind === 'scalar' && node.value === null)) return
@@ -84,7 +100,7 @@ function expandUrl(raw: RawEntity, errors: ErrorList): void {
   const row = notServedYet.find(
     ({ entity, field }) => entity === 'services' && field === 'protocol',
   )
-  if (row?.asks(url.protocol) === true) {
+  if (row?.asks(url.protocol) === true && !explains) {
     errors.entity(raw, ['url'], `${row.sentence}, got ${quote(text)}`)
     raw.value['protocol'] = 'http'
   }

@@ -32,7 +32,7 @@ export async function bindListeningSocket(address: Address): Promise<ListeningSo
     const ip = net.isIP(hostname) === 0 ? (await lookup(hostname)).address : hostname
     return 'BoundSocket' in net ? bindPublic(ip, port) : bindWithHandle(ip, port)
   } catch (error) {
-    throw new Error(`cannot listen on ${formatAddress(address)}: ${toWords(error)}`, {
+    throw new Error(`cannot listen on ${formatAddress(address)}: ${listenFault(error)}`, {
       cause: error,
     })
   }
@@ -95,7 +95,8 @@ const CODES: Readonly<Record<number, string>> = {
   [-99]: 'EADDRNOTAVAIL',
 }
 
-function toWords(error: unknown): string {
+/** Why the system refuses an address, in words. */
+export function listenFault(error: unknown): string {
   const { code, errno, message } = error as NodeJS.ErrnoException
   return WORDS[code ?? CODES[errno ?? 0] ?? ''] ?? message
 }

@@ -2,7 +2,13 @@ import type { Plugin, PluginManifest, PluginPermissions } from '@sallyport/sdk'
 import type { Logger } from 'pino'
 import type { Counters } from '../counters.ts'
 import type { Gateway, GatewayOptions } from '../gateway.ts'
-import type { HostFactory, SandboxSettings, Tier } from '../plugin-host.ts'
+import type {
+  HostFactory,
+  SandboxAbility,
+  SandboxInspection,
+  SandboxSettings,
+  Tier,
+} from '../plugin-host.ts'
 
 /**
  * What the processes need from outside the kernel, and what they load only when it is needed. Only
@@ -19,6 +25,14 @@ export interface Parts {
   describeRemote(origin: string): Promise<PluginManifest>
   /** Factories for these tiers; what a gateway does not use is not even loaded. */
   hostFactories(tiers: ReadonlySet<Tier>, context: HostContext): Promise<HostFactories>
+  /**
+   * Starts a sandbox host, with V8's compilers or without, looks at it and ends it. Does not reject:
+   * what goes wrong is what there is to tell.
+   */
+  inspectSandbox(choice: {
+    readonly allowMissing: readonly SandboxAbility[]
+    readonly isJit: boolean
+  }): Promise<SandboxInspection>
   /** A gateway on the data path that this program has chosen. */
   createGateway(options: Omit<GatewayOptions, 'dataPath'>): Promise<RunningGateway>
 }

@@ -5,13 +5,15 @@ import type { PluginListing } from './plugin-listing.ts'
 import { type Configuration, ConfigurationRefused } from './reloader.ts'
 
 /**
- * Reads and validates a declarative file. `shown` is how messages name it. Rejects with
+ * Reads and validates a declarative file. `shown` is how messages name it; `explains` lets through
+ * what nothing serves yet but the router knows. Rejects with
  * `ConfigurationRefused`, one line for each error.
  */
 export async function readConfiguration(
   path: string,
   shown: string,
   plugins: readonly PluginListing[],
+  explains = false,
 ): Promise<Configuration> {
   let text: string
   try {
@@ -20,7 +22,7 @@ export async function readConfiguration(
     throw new ConfigurationRefused([`${shown}: cannot be read: ${(error as Error).message}`])
   }
   const manifests = new Map(plugins.map(({ manifest }) => [manifest.name, manifest]))
-  const loaded = loadDeclarative(text, { filename: shown, plugins: manifests })
+  const loaded = loadDeclarative(text, { filename: shown, plugins: manifests, explains })
   if (!loaded.ok) throw new ConfigurationRefused(loaded.errors.map(formatConfigError))
   return loaded
 }

@@ -1,5 +1,5 @@
 import type { GatewayStatus } from '../gateway.ts'
-import { type HostState, SANDBOX_ABILITIES } from '../plugin-host.ts'
+import { type HostState, SANDBOX_ABILITIES, type SpareState } from '../plugin-host.ts'
 import type { WorkerReport } from '../process/supervisor.ts'
 import type { WorkerState } from '../process/worker-process.ts'
 
@@ -35,6 +35,13 @@ const HOST_STATES: Readonly<Record<HostState, true>> = {
   draining: true,
   closed: true,
   failed: true,
+}
+
+const SPARE_STATES: Readonly<Record<SpareState, true>> = {
+  unused: true,
+  absent: true,
+  starting: true,
+  ready: true,
 }
 
 /**
@@ -126,6 +133,14 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     'resident memory of its sandbox process',
     ({ stats }) => stats.rssBytes,
   ),
+  sallyport_sandbox_spare_state: {
+    type: 'gauge',
+    help: 'the state of the process that is kept ready for the next sandbox',
+    samples: (node) =>
+      eachStatus(node).flatMap(([worker, { spares }]) =>
+        spares.flatMap(({ pool, state }) => toStates(SPARE_STATES, state, { worker, pool })),
+      ),
+  },
   sallyport_sandbox_layer_active: {
     type: 'gauge',
     help: 'whether a layer is in force around the sandbox process',

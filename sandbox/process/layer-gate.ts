@@ -6,16 +6,7 @@ import { describeLayers, LAYERS } from './layers.ts'
 import { thisPlatform } from './platform.ts'
 import type { SandboxProcess } from './sandbox-process.ts'
 import type { SparePool } from './spare-pool.ts'
-
-/** What each ability is made of, in what a child found out about itself. */
-const FOUND: Readonly<Record<SandboxAbility, (report: ChildReport) => boolean>> = {
-  file: ({ abilities, native }) =>
-    abilities.file || abilities.write || abilities.addon || isOneOf(native?.file, native?.write),
-  network: ({ abilities, native }) => abilities.network || isOneOf(native?.network),
-  spawn: ({ abilities, native }) => abilities.spawn || isOneOf(native?.spawn),
-  kill: ({ abilities, native }) => abilities.kill || isOneOf(native?.kill),
-  environment: ({ abilities }) => abilities.environment,
-}
+import { findPossible, findRefused } from './trials.ts'
 
 /** The child may not hold a tenant's plugin; the message says what it could do, and what to set. */
 class NotContained extends Error {
@@ -59,12 +50,6 @@ export async function takeContained(host: {
   }
 }
 
-/** Abilities that a child turned out to have, of those that a tenant's must not have. */
-function findPossible(report: ChildReport): SandboxAbility[] {
-  const all = Object.entries(FOUND) as [SandboxAbility, (report: ChildReport) => boolean][]
-  return all.filter(([, isFound]) => isFound(report)).map(([ability]) => ability)
-}
-
 /**
  * Looks at every child before anything of a plugin is in it. A tenant's must be denied what a tenant's
  * must not have; for the others the operator is told, once for each thing.
@@ -85,7 +70,7 @@ export class LayerGate implements Gate {
     const expected = LAYERS.filter((_, index) => states[index]!.active)
     const faults = findFaults(expected, toChildFacts(report, child.pid, limits))
     const possible = findPossible(report)
-    const refused = possible.filter((ability) => !this.#options.allowMissing.includes(ability))
+    const refused = findRefused(report, this.#options.allowMissing)
     for (const fault of faults) this.#tell(name, `a layer is not in force: ${fault}`)
     if (tenant !== null && refused.length > 0) throw toRefusal(tenant, refused, states)
     for (const ability of possible) this.#tell(name, `its sandbox is not denied: ${ability}`)
@@ -112,8 +97,4 @@ function toRefusal(
     `no plugin of tenant "${tenant}" may start: its sandbox is not denied ${refused.join(', ')}${because}; ` +
       `sandbox_allow_missing: [${refused.join(', ')}] allows it all the same`,
   )
-}
-
-function isOneOf(...tried: readonly (boolean | undefined)[]): boolean {
-  return tried.includes(true)
 }

@@ -29,6 +29,8 @@ export interface Layer {
   readonly denies: readonly Ability[]
   /** Why it cannot be applied here, or null when it can. */
   missing(platform: Platform): string | null
+  /** What the operator can do to have it where it is missing; null when there is nothing. */
+  remedy(platform: Platform): string | null
   /** What is wrong with a child that should have it; null when nothing is, or nothing can be seen. */
   fault(facts: ChildFacts): string | null
   /** Lines of the shell that becomes the child. */
@@ -45,6 +47,8 @@ export interface Layer {
 const KB = 1024
 const onLinux = ({ name }: Platform): string | null =>
   name === 'linux' ? null : `there is none on ${name}`
+const USE_LINUX = 'run the gateway on Linux'
+const USE_NODE_26 = 'run the gateway on Node 26'
 
 /** In the order in which they are applied. */
 export const LAYERS: readonly Layer[] = [
@@ -52,6 +56,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'empty-environment',
     denies: ['environment'],
     missing: () => null,
+    remedy: () => null,
     fault: ({ abilities }) => (abilities.environment ? 'there are variables' : null),
     // A shell adds these of its own.
     shell: () => ['unset PWD OLDPWD SHLVL _'],
@@ -61,6 +66,7 @@ export const LAYERS: readonly Layer[] = [
     denies: ['memory'],
     missing: ({ name }) =>
       name === 'linux' ? null : `RLIMIT_DATA does not hold a process on ${name}`,
+    remedy: () => USE_LINUX,
     fault: ({ limits }) => limits,
     shell: (limits) => [
       // A core dump holds whatever the tenant's requests held.
@@ -75,6 +81,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'namespaces',
     denies: ['network'],
     missing: (platform) => onLinux(platform) ?? platform.unshare.missing,
+    remedy: ({ name, unshare }) => (name === 'linux' ? unshare.remedy : USE_LINUX),
     fault: ({ sharedNamespaces: shared }) =>
       shared.length === 0 ? null : `it shares ${shared.join(', ')} with the gateway`,
     wrapper: ({ platform }) => [platform.unshare.path!, ...unshareArguments(platform.isRoot)],
@@ -83,6 +90,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'no-new-privileges',
     denies: ['privileges'],
     missing: (platform) => onLinux(platform) ?? platform.setpriv.missing,
+    remedy: ({ name, setpriv }) => (name === 'linux' ? setpriv.remedy : USE_LINUX),
     fault: ({ status }) => (status?.noNewPrivileges === false ? 'it may get new rights' : null),
     wrapper: ({ platform, uid }) => [
       platform.setpriv.path!,
@@ -97,6 +105,12 @@ export const LAYERS: readonly Layer[] = [
       const none = onLinux(platform) ?? platform.setpriv.missing
       return none ?? (platform.isRoot ? null : 'the gateway does not run as root')
     },
+    remedy: ({ name, setpriv }) => {
+      if (name !== 'linux') return USE_LINUX
+      return (
+        setpriv.remedy ?? 'start the gateway as root: each sandbox then gets a user without rights'
+      )
+    },
     fault: ({ status }) => {
       if (status === null) return null
       if (status.uid === 0) return 'it runs as root'
@@ -107,6 +121,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'no-jit',
     denies: ['jit'],
     missing: () => null,
+    remedy: () => 'take the sandbox out of sandbox_jit',
     fault: ({ abilities }) => (abilities.jit ? 'it can compile' : null),
     nodeFlags: () => ['--jitless'],
   },
@@ -114,6 +129,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'permission-model',
     denies: ['file', 'spawn'],
     missing: () => null,
+    remedy: () => null,
     fault: ({ permissions }) => (permissions === null ? 'it is not switched on' : null),
     nodeFlags: ({ addon, platform }) => [
       '--permission',
@@ -127,6 +143,7 @@ export const LAYERS: readonly Layer[] = [
     denies: ['network'],
     missing: ({ nodeMajor }) =>
       nodeMajor >= 25 ? null : `Node ${nodeMajor} has no permission for the network; 26 has`,
+    remedy: () => USE_NODE_26,
     fault: ({ permissions }) =>
       permissions === null || permissions.includes('net') ? 'it may use the network' : null,
   },
@@ -134,6 +151,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'dropped-permissions',
     denies: ['file', 'spawn', 'network'],
     missing: () => null,
+    remedy: () => null,
     fault: ({ permissions }) =>
       permissions === null || permissions.length > 0
         ? `it still has ${permissions?.join(', ') ?? 'all'}`
@@ -147,6 +165,10 @@ export const LAYERS: readonly Layer[] = [
       if (platform.name !== 'linux') return `there is no seccomp on ${platform.name}`
       if (!platform.hasFfi) return `Node ${platform.nodeMajor} has no node:ffi; 26 has`
       return syscallsOf(platform.arch) === null ? `there is no table for ${platform.arch}` : null
+    },
+    remedy: ({ name, hasFfi }) => {
+      if (name !== 'linux') return USE_LINUX
+      return hasFfi ? 'run the gateway on x64 or arm64' : USE_NODE_26
     },
     fault: ({ status, filter }) => {
       if (filter !== null) return filter

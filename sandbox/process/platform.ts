@@ -17,10 +17,10 @@ export interface Platform {
   readonly unshare: Tool
 }
 
-/** A tool of util-linux: where it is, or why it cannot do what it is there for. */
+/** A tool of util-linux: where it is, or why it cannot do what it is there for, and what would help. */
 export type Tool =
-  | { readonly path: string; readonly missing: null }
-  | { readonly path: null; readonly missing: string }
+  | { readonly path: string; readonly missing: null; readonly remedy: null }
+  | { readonly path: null; readonly missing: string; readonly remedy: string }
 
 /** Sandboxes run under numbers of their own, so that one cannot reach another: systemd's range for such. */
 export const UID_FIRST = 61_184
@@ -30,6 +30,19 @@ export const UID_COUNT = 4_000
 const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/run/current-system/sw/bin']
 /** A tool that has not ended by then is stuck. */
 const TRIAL_MS = 5_000
+
+const INSTALL = 'install util-linux, which has setpriv and unshare'
+const REMEDIES = {
+  setpriv: {
+    root: 'give the gateway CAP_SETUID, CAP_SETGID and CAP_SETPCAP, and let every user read Node and node_modules',
+    other: 'let the user of the gateway read Node and node_modules, and set no_new_privs',
+  },
+  unshare: {
+    root: 'let the gateway make namespaces: a container needs CAP_SYS_ADMIN and a seccomp profile that allows unshare',
+    other:
+      'let users make namespaces: kernel.unprivileged_userns_clone=1, on Ubuntu also kernel.apparmor_restrict_unprivileged_userns=0; a container needs a seccomp profile that allows unshare',
+  },
+} as const
 
 let found: Promise<Platform> | null = null
 
@@ -45,7 +58,7 @@ async function look(): Promise<Platform> {
   const other = `there is none on ${process.platform}`
   const [setpriv, unshare] = isLinux
     ? await Promise.all([findSetpriv(isRoot), findUnshare(isRoot)])
-    : [missing(other), missing(other)]
+    : [missing(other, 'run the gateway on Linux'), missing(other, 'run the gateway on Linux')]
   return {
     name: process.platform,
     arch: process.arch,
@@ -60,11 +73,15 @@ async function look(): Promise<Platform> {
 /** The child's user must be able to run Node and to read the add-on, which may lie in somebody's home. */
 function findSetpriv(isRoot: boolean): Promise<Tool> {
   const reads = ['/bin/sh', '-c', 'test -x "$0" && test -r "$1"', process.execPath]
-  return find('setpriv', [...setprivArguments(isRoot, UID_FIRST), ...reads, findIsolatedVm()])
+  return find('setpriv', isRoot, [
+    ...setprivArguments(isRoot, UID_FIRST),
+    ...reads,
+    findIsolatedVm(),
+  ])
 }
 
 function findUnshare(isRoot: boolean): Promise<Tool> {
-  return find('unshare', [...unshareArguments(isRoot), '/bin/sh', '-c', ':'])
+  return find('unshare', isRoot, [...unshareArguments(isRoot), '/bin/sh', '-c', ':'])
 }
 
 /** Root gives its rights away; whoever has none can only refuse new ones. */
@@ -87,21 +104,26 @@ export function unshareArguments(isRoot: boolean): string[] {
   return isRoot ? [...own, '--'] : ['--user', '--map-current-user', ...own, '--']
 }
 
-async function find(name: string, args: readonly string[]): Promise<Tool> {
+async function find(
+  name: keyof typeof REMEDIES,
+  isRoot: boolean,
+  args: readonly string[],
+): Promise<Tool> {
   const path = FOLDERS.map((folder) => `${folder}/${name}`).find(isExecutable)
-  if (path === undefined) return missing(`${name} (util-linux) is not installed`)
+  if (path === undefined) return missing(`${name} (util-linux) is not installed`, INSTALL)
   try {
     await promisify(execFile)(path, [...args], { env: {}, cwd: '/', timeout: TRIAL_MS })
-    return { path, missing: null }
+    return { path, missing: null, remedy: null }
   } catch (error) {
     const { stderr = '', code } = error as { stderr?: string; code?: unknown }
     const said = stderr.trim().split('\n')[0] ?? ''
-    return missing(`${name} failed: ${said === '' ? `it ended with ${String(code)}` : said}`)
+    const why = `${name} failed: ${said === '' ? `it ended with ${String(code)}` : said}`
+    return missing(why, REMEDIES[name][isRoot ? 'root' : 'other'])
   }
 }
 
-function missing(why: string): Tool {
-  return { path: null, missing: why }
+function missing(why: string, remedy: string): Tool {
+  return { path: null, missing: why, remedy }
 }
 
 function isExecutable(path: string): boolean {

@@ -1,4 +1,5 @@
-import type { SandboxLimits } from '../limits.ts'
+import type { SpareState } from '../../kernel/plugin-host.ts'
+import { type SandboxLimits, toProcessLimits } from '../limits.ts'
 import { type Launch, prepareLaunch } from './launch.ts'
 import { SandboxProcess } from './sandbox-process.ts'
 
@@ -19,14 +20,20 @@ export class SparePool {
   readonly #prepare: () => Promise<Launch>
   #launch: Launch | null = null
   #spare: SandboxProcess | null = null
+  #isSpareReady = false
   #users = 0
 
   constructor(limits: SandboxLimits, options: PoolOptions = {}) {
     const { isJit = false } = options
     this.isJit = isJit
-    // Compilers reserve addresses that the limit of memory would take for memory.
-    this.limits = isJit ? { ...limits, childDataBytesMax: limits.jitDataBytesMax } : limits
+    this.limits = toProcessLimits(limits, isJit)
     this.#prepare = options.prepare ?? (() => prepareLaunch({ isJit }))
+  }
+
+  get state(): SpareState {
+    if (this.#users === 0) return 'unused'
+    if (this.#spare === null || this.#spare.isDown) return 'absent'
+    return this.#isSpareReady ? 'ready' : 'starting'
   }
 
   join(): void {
@@ -66,7 +73,16 @@ export class SparePool {
     // Not at once: who took the last one has a request that waits.
     setImmediate(() => {
       if (this.#users === 0 || this.#spare !== null || this.#launch === null) return
-      this.#spare = this.#start(this.#launch)
+      const spare = this.#start(this.#launch)
+      this.#spare = spare
+      this.#isSpareReady = false
+      spare.ready.then(
+        () => {
+          if (this.#spare === spare) this.#isSpareReady = true
+        },
+        // It is down then, which is seen.
+        () => undefined,
+      )
     })
   }
 

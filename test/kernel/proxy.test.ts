@@ -230,6 +230,30 @@ services:
   })
 })
 
+describe('a request over HTTP/1.1 on a gRPC route', () => {
+  it('is told to speak HTTP/2, and reaches nothing', async () => {
+    const upstream = await upstreamOf()
+    const gateway = await startTestGateway({
+      yaml: `
+_format_version: "3.0"
+services:
+  - name: main
+    protocol: grpc
+    host: 127.0.0.1
+    port: ${upstream.port}
+    routes: [{ name: main, paths: [/rpc], protocols: [grpc, grpcs] }]
+`,
+    })
+    closing.push(gateway)
+    const headers = { 'content-type': 'application/grpc' }
+    const response = await fetch(`${gateway.url}/rpc/a.B`, { method: 'POST', headers, body: 'x' })
+    expect(response.status).toBe(426)
+    expect(await response.text()).toContain('Please use HTTP2 protocol')
+    expect(response.headers.get('upgrade')).toBe('HTTP/2')
+    expect(upstream.seen).toEqual([])
+  })
+})
+
 describe('a plain request on a route for https only', () => {
   it.each([
     ['', 426, null],

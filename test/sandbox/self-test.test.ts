@@ -111,8 +111,8 @@ describe('layers that a platform does not have', () => {
     nodeMajor: 24,
     isRoot: false,
     hasFfi: false,
-    setpriv: { path: null, missing: 'setpriv (util-linux) is not installed' },
-    unshare: { path: null, missing: 'unshare failed: Operation not permitted' },
+    setpriv: { path: null, missing: 'setpriv (util-linux) is not installed', remedy: 'install it' },
+    unshare: { path: null, missing: 'unshare failed: Operation not permitted', remedy: 'allow it' },
   }
 
   test('are named with the reason', () => {

@@ -84,7 +84,14 @@ runWorker(
           await Promise.race([close(), sleep(deadlineMs, null, { ref: false })])
         },
         close: () => Promise.resolve(server.closeAllConnections()),
-        status: () => ({ version, hash: 'fake', inFlight: 0, hosts: [], instances: [] }),
+        status: () => ({
+          version,
+          hash: 'fake',
+          inFlight: 0,
+          hosts: [],
+          spares: [],
+          instances: [],
+        }),
       }
       return Promise.resolve(gateway)
     },

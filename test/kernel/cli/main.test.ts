@@ -335,6 +335,7 @@ describe('the status listener', () => {
     expect(text).toContain(`sallyport_plugin_host_state{${host},state="quarantined"} 0`)
     expect(text).toMatch(new RegExp(`sallyport_plugin_host_memory_bytes{${host}} [1-9]\\d{6,}`))
     expect(text).toContain(`sallyport_sandbox_possible{${host},ability="file"} 0`)
+    expect(text).toContain('sallyport_sandbox_spare_state{worker="1",pool="jit",state="unused"} 1')
     expect(text).toContain(`sallyport_sandbox_layer_active{${host},layer="no-jit"} 1`)
     expect((await fetch(`${status}/nothing`)).status).toBe(404)
     run.child.kill('SIGTERM')

@@ -38,7 +38,12 @@ const parts: Pick<Parts, 'bundledPlugins' | 'readPluginSource' | 'describePlugin
     Promise.resolve(toManifest({ name: origin.split('/').at(-1), version: '1.0.0' })),
 }
 
-async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
+const run = (...args: string[]) => runWith('', ...args)
+
+async function runWith(
+  input: string,
+  ...args: string[]
+): Promise<{ code: number; out: string; error: string }> {
   const written = { out: '', error: '' }
   const code = await runCommand({
     args,
@@ -48,11 +53,19 @@ async function run(...args: string[]): Promise<{ code: number; out: string; erro
     terminal: {
       env: {},
       folder,
-      out: (text) => (written.out += text),
+      input: toStream(input),
+      out: (text) => void (written.out += text),
+      drained: () => Promise.resolve(true),
       error: (text) => (written.error += text),
     },
   })
   return { code, ...written }
+}
+
+async function* toStream(text: string) {
+  // Cut anywhere, as a pipe does.
+  const bytes = Buffer.from(text)
+  for (let at = 0; at < bytes.length; at += 7) yield bytes.subarray(at, at + 7)
 }
 
 describe('the command line', () => {
@@ -61,7 +74,7 @@ describe('the command line', () => {
     const { code, out } = await run('--help')
     expect(code).toBe(0)
     expect(out).toContain('sallyport start --config FILE')
-    expect(out).not.toContain('doctor')
+    expect(out).not.toContain('plugin create')
   })
 
   test('without a command shows them as an error', async () => {
@@ -70,7 +83,7 @@ describe('the command line', () => {
     expect(error).toContain('sallyport check FILE')
   })
 
-  test.each(['start', 'check'] as const)('tells every flag of %s', async (command) => {
+  test.each(['start', 'check', 'doctor'] as const)('tells every flag of %s', async (command) => {
     const { code, out } = await run(command, '--help')
     expect(code).toBe(0)
     for (const key of settingKeysOf(command)) {
@@ -85,7 +98,7 @@ describe('the command line', () => {
       expect(await run(name)).toEqual({
         code: 2,
         out: '',
-        error: `sallyport: "${name}" is not served yet; expected start or check\n`,
+        error: `sallyport: "${name}" is not served yet; expected start, check, explain or doctor\n`,
       })
     },
   )
@@ -93,7 +106,7 @@ describe('the command line', () => {
   test('refuses what it does not know', async () => {
     expect(await run('constructor')).toMatchObject({
       code: 2,
-      error: 'sallyport: unknown command "constructor"; expected start or check\n',
+      error: 'sallyport: unknown command "constructor"; expected start, check, explain or doctor\n',
     })
   })
 

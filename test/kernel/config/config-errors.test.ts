@@ -217,16 +217,38 @@ const routes: Row[] = [
 const notServed: Row[] = [
   [
     'protocols',
-    `${service('host: h, protocol: grpc')}\n${route('paths: [/], protocols: [http, grpc]')}`,
+    `${service('host: h, protocol: tcp')}\n${route('paths: [/], protocols: [http, udp]')}`,
     [
-      '2:32: service "s": protocol: only http and https are served yet, got "grpc"',
-      '3:33: route "r": protocols: only http and https are served yet, got ["http", "grpc"]',
+      '2:32: service "s": protocol: streams and WebSocket protocols are not served yet, got "tcp"',
+      '3:33: route "r": protocols: streams and WebSocket protocols are not served yet, got ["http", "udp"]',
+    ],
+  ],
+  [
+    'an http route to a gRPC service',
+    `${service('host: h, protocol: grpc')}\n${route('paths: [/], service: s')}`,
+    [
+      '3:33: route "r": service: service "s" is not served to http routes yet: its protocol is "grpc"',
+    ],
+  ],
+  [
+    'protocols that no route may mix',
+    route('paths: [/], protocols: [http, grpc]'),
+    [
+      '2:33: route "r": protocols: cannot be mixed: http and https; grpc and grpcs; tcp and udp and tls; tls_passthrough, got ["http", "grpc"]',
+    ],
+  ],
+  [
+    'methods of a gRPC route',
+    route('methods: [GET], protocols: [grpc]'),
+    [
+      '2:10: route "r": must have at least one of hosts, headers or paths, or an expression',
+      '2:21: route "r": methods: can only match when protocols is not "grpc"',
     ],
   ],
   [
     'a protocol in a url',
     service('url: "tcp://h"'),
-    ['2:23: service "s": url: only http and https are served yet, got "tcp://h"'],
+    ['2:23: service "s": url: streams and WebSocket protocols are not served yet, got "tcp://h"'],
   ],
   [
     'TLS settings of a service',

@@ -12,19 +12,27 @@ import { referenceMatch } from '../../support/reference-router.ts'
 
 // A failure prints seed and path; give them here to see it again.
 const repeat: { seed?: number; path?: string } = {}
+/** `ROUTER_RUNS=50000 npm test -- test/kernel/router/reference.test.ts` for a thorough run. */
+const runs = (byDefault: number) => Number(process.env['ROUTER_RUNS'] ?? byDefault)
 
-describe('router beside the plain reference', () => {
+describe('router beside the plain reference', { timeout: 300_000 }, () => {
   it('finds the same route, path and host for http, whether or not it remembers', () => {
-    checkAgainstReference(httpRouteArbitrary, httpRequestArbitrary, 4000)
+    checkAgainstReference(httpRouteArbitrary, httpRequestArbitrary, runs(4000))
   })
 
   it('finds the same route for streams', () => {
-    checkAgainstReference(streamRouteArbitrary, streamRequestArbitrary, 2000)
+    checkAgainstReference(streamRouteArbitrary, streamRequestArbitrary, runs(2000))
   })
 
   it('finds the same route when http and streams share one router', () => {
     const route = fc.oneof(httpRouteArbitrary, streamRouteArbitrary)
-    checkAgainstReference(route, fc.oneof(httpRequestArbitrary, streamRequestArbitrary), 1500)
+    checkAgainstReference(route, fc.oneof(httpRequestArbitrary, streamRequestArbitrary), runs(1500))
+  })
+
+  it('finds the same route among many of one host and path, which are divided once more', () => {
+    for (const route of alikeRouteArbitraries) {
+      checkAgainstReference(route, httpRequestArbitrary, runs(500), 60)
+    }
   })
 })
 
@@ -34,8 +42,10 @@ function checkAgainstReference(
   route: fc.Arbitrary<Draft>,
   request: fc.Arbitrary<RouterRequest>,
   numRuns: number,
+  routesMax = 12,
 ): void {
-  const drafts = fc.array(route, { maxLength: 12 })
+  const minLength = routesMax > 12 ? 20 : 0
+  const drafts = fc.array(route, { minLength, maxLength: routesMax })
   const requests = fc.array(request, { minLength: 1, maxLength: 12 })
   fc.assert(
     fc.property(drafts, requests, (list, wanted) => {
@@ -128,6 +138,23 @@ const streamRouteArbitrary: fc.Arbitrary<Draft> = fc.record({
   sources: some(addresses),
   destinations: some(addresses),
 })
+
+/** Of one category, so that enough of them make a group that is divided by method, SNI or header. */
+const alike = { ...order, protocols: fc.constantFrom(['http', 'https'], ['https']) }
+const alikeRouteArbitraries: readonly fc.Arbitrary<Draft>[] = [
+  fc.record({ ...alike, paths: fc.constant(['/a']), methods: many([...methods, 'PUT']) }),
+  fc.record({ ...alike, hosts: fc.constant(['a.test']), snis: many([...snis, 'c.test']) }),
+  fc.record({
+    ...alike,
+    paths: fc.constantFrom(['/a'], ['/a', '/b']),
+    headers: fc.record({ 'x-a': many(headerValues), 'X-B': many(['1', 'b', 'c1']) }),
+    methods: many(methods),
+  }),
+]
+
+function many<T>(values: readonly T[]): fc.Arbitrary<T[]> {
+  return fc.array(fc.constantFrom(...values), { minLength: 1, maxLength: 2 })
+}
 
 const nothing = { query: '', sni: null, srcIp: null, srcPort: 0, dstIp: null, dstPort: 0 }
 const httpRequestArbitrary: fc.Arbitrary<RouterRequest> = fc

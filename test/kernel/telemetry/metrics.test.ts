@@ -4,7 +4,7 @@ import type { WorkerReport } from '../../../kernel/process/supervisor.ts'
 import { toMetricsText } from '../../../kernel/telemetry/metrics.ts'
 
 function makeStatus(changed: Partial<GatewayStatus> = {}): GatewayStatus {
-  return { version: 3, hash: 'h', inFlight: 7, hosts: [], instances: [], ...changed }
+  return { version: 3, hash: 'h', inFlight: 7, hosts: [], spares: [], instances: [], ...changed }
 }
 
 function makeReport(changed: Partial<WorkerReport> = {}): WorkerReport {
@@ -36,6 +36,21 @@ test('a state is told as one sample for each that there is', () => {
   expect(text).toContain('sallyport_plugin_host_kills_total{worker="1",host="tenant:a"')
   // What a host does not count is not told as zero.
   expect(text).not.toMatch(/^sallyport_plugin_host_cpu_seconds_total\{/m)
+})
+
+test('the spare process of each pool has a state', () => {
+  const spares = [
+    { pool: 'plain', state: 'ready' },
+    { pool: 'jit', state: 'unused' },
+  ] as const
+  const status = makeStatus({ spares })
+  const text = toMetricsText({ workers: 1, reports: [makeReport({ status })] })
+  const states = text.match(/^sallyport_sandbox_spare_state\{.*$/gm)!
+  expect(states).toHaveLength(8)
+  expect(states.filter((line) => line.endsWith(' 1'))).toEqual([
+    'sallyport_sandbox_spare_state{worker="1",pool="plain",state="ready"} 1',
+    'sallyport_sandbox_spare_state{worker="1",pool="jit",state="unused"} 1',
+  ])
 })
 
 test('a worker that does not answer is told, and a name cannot break a line', () => {

@@ -1,0 +1,68 @@
+import { definePlugin, toManifest } from '@sallyport/sdk'
+import { runCommand } from '../../../kernel/cli/run.ts'
+import type { Explanation } from '../../../kernel/explain/explain-request.ts'
+import type { Parts } from '../../../kernel/process/parts.ts'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Handlers and priority of a plugin that does nothing. */
+export interface NamedPlugin {
+  readonly name: string
+  readonly priority: number
+  /** As in our PHASES. */
+  readonly phases: readonly string[]
+}
+
+export type Explained = Explanation & { readonly error?: string }
+
+export interface Ran {
+  readonly code: number
+  readonly lines: readonly Explained[]
+  readonly error: string
+}
+
+/** Runs `sallyport explain` on a configuration, with these questions (text: as it is). */
+export async function explainFile(options: {
+  file: object | string
+  questions: readonly (object | string)[]
+  plugins?: readonly NamedPlugin[]
+  flags?: readonly string[]
+}): Promise<Ran> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-explain-'))
+  const { file } = options
+  writeFileSync(join(folder, 'kong.yml'), typeof file === 'string' ? file : JSON.stringify(file))
+  const written = { out: '', error: '' }
+  const code = await runCommand({
+    args: ['explain', '--config', 'kong.yml', ...(options.flags ?? [])],
+    parts: {
+      bundledPlugins: () => Promise.resolve((options.plugins ?? []).map(toPlugin)),
+    } as unknown as Parts,
+    program: { file: '/nowhere', args: [], execArgv: [] },
+    version: '1.2.3',
+    terminal: {
+      env: {},
+      folder,
+      input: toStream(options.questions),
+      out: (text) => void (written.out += text),
+      drained: () => Promise.resolve(true),
+      error: (text) => void (written.error += text),
+    },
+  }).finally(() => rmSync(folder, { recursive: true }))
+  const lines = written.out.split('\n').filter((line) => line !== '')
+  return { code, lines: lines.map((line) => JSON.parse(line) as Explained), error: written.error }
+}
+
+async function* toStream(questions: readonly (object | string)[]) {
+  const text = questions.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)))
+  // Cut anywhere, as a pipe does.
+  const bytes = Buffer.from(text.join('\n'))
+  for (let at = 0; at < bytes.length; at += 13) yield bytes.subarray(at, at + 13)
+}
+
+function toPlugin({ name, priority, phases }: NamedPlugin) {
+  const handlers = Object.fromEntries(phases.map((phase) => [phase, () => {}]))
+  const plugin = definePlugin({ name, version: '1.0.0', priority, ...handlers })
+  toManifest(plugin)
+  return plugin
+}
