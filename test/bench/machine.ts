@@ -1,19 +1,31 @@
 import { spawnSync } from 'node:child_process'
 import os from 'node:os'
 
-/** What the figures were measured on. */
-export interface Machine {
+/** What figures were measured on that need Node alone. */
+export interface BareMachine {
   readonly date: string
   readonly cores: number
   readonly cpu: string
   readonly memoryGb: number
   readonly linux: string
   readonly node: string
+}
+
+/** What the figures were measured on. */
+export interface Machine extends BareMachine {
   readonly nginx: string
   readonly wrk: string
 }
 
 export function readMachine(tools: { nginx: string; wrk: string }): Machine {
+  return {
+    ...readBareMachine(),
+    nginx: readVersion([tools.nginx, '-v']),
+    wrk: readVersion([tools.wrk, '-v']),
+  }
+}
+
+export function readBareMachine(): BareMachine {
   return {
     date: new Date().toISOString().slice(0, 16).replace('T', ' ') + ' UTC',
     cores: os.cpus().length,
@@ -21,17 +33,16 @@ export function readMachine(tools: { nginx: string; wrk: string }): Machine {
     memoryGb: Math.round(os.totalmem() / 2 ** 30),
     linux: os.release(),
     node: process.versions.node,
-    nginx: readVersion([tools.nginx, '-v']),
-    wrk: readVersion([tools.wrk, '-v']),
   }
 }
 
 export function describeMachine(machine: Machine): string {
-  const { date, cores, cpu, memoryGb, linux, node, nginx, wrk } = machine
-  return (
-    `${date} · ${cores} cores, ${cpu}, ${memoryGb} GB · Linux ${linux} · ` +
-    `Node ${node} · nginx ${nginx} · wrk ${wrk}`
-  )
+  return `${describeBareMachine(machine)} · nginx ${machine.nginx} · wrk ${machine.wrk}`
+}
+
+export function describeBareMachine(machine: BareMachine): string {
+  const { date, cores, cpu, memoryGb, linux, node } = machine
+  return `${date} · ${cores} cores, ${cpu}, ${memoryGb} GB · Linux ${linux} · Node ${node}`
 }
 
 /** The first version number in what a program says about itself, on whichever stream. */
