@@ -7,6 +7,8 @@ import { ERRORS } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { forwardedScheme, hostnameOf } from './forwarded-headers.ts'
 import { refusalByProtocol } from './protocol-rules.ts'
+import type { MatchedRoute } from './matched-route.ts'
+import { RegexInputError } from './safe-regex.ts'
 import { proxy, type ProxyTools } from './proxy.ts'
 import { toRouterRequest } from './router-request.ts'
 import { normalisePath } from './router/uri.ts'
@@ -130,7 +132,8 @@ function readTarget(ctx: RequestContext): void {
 /** Sets the route and the chain for it, or the answer when there is no way on. */
 function findRoute(ctx: RequestContext, environment: Environment): void {
   const { exchange, snapshot } = ctx
-  const match = snapshot.router.match(toRouterRequest(ctx))
+  const match = matchRoute(ctx)
+  if (match === undefined) return
   if (match === null) return ctx.fail('NO_ROUTE', `no route for ${exchange.method} ${ctx.path}`)
   ctx.matched = match
   const { route, service } = match
@@ -141,6 +144,18 @@ function findRoute(ctx: RequestContext, environment: Environment): void {
     consumerId: null,
     groupIds: [],
   })
+}
+
+/** Undefined: it was answered, for it has something that is too long for a route to be matched by. */
+function matchRoute(ctx: RequestContext): MatchedRoute | null | undefined {
+  try {
+    return ctx.snapshot.router.match(toRouterRequest(ctx))
+  } catch (error) {
+    if (!(error instanceof RegexInputError)) throw error
+    // Not "no match": a route further down must not be reached by being too long for this one.
+    ctx.fail('BAD_PATH', error.message)
+    return undefined
+  }
 }
 
 /** Also over a connection that is not, when a trusted proxy before us says that it ended TLS. */

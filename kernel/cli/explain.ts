@@ -11,6 +11,7 @@ import { listPlugins, PluginLoadError } from '../process/plugin-listing.ts'
 import { readConfiguration } from '../process/read-configuration.ts'
 import { ConfigurationRefused } from '../process/reloader.ts'
 import { readSettings, SettingError } from '../read-settings.ts'
+import { RegexInputError } from '../safe-regex.ts'
 import type { CommandContext } from './run.ts'
 import { EXIT_FAILED, EXIT_OK, toShown } from './terminal.ts'
 
@@ -66,7 +67,9 @@ async function answer(explainer: Explainer, line: string | null): Promise<object
   try {
     return await explainer.explain(readQuestion(line))
   } catch (error) {
-    if (error instanceof QuestionError) return { error: error.message }
+    if (error instanceof QuestionError || error instanceof RegexInputError) {
+      return { error: error.message }
+    }
     throw error
   }
 }

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { compileSafeRegex } from '../safe-regex.ts'
+import { compileSafeRegex, RegexInputError, type SafeRegex } from '../safe-regex.ts'
 import type { FieldPath, PathSegment } from './config-error.ts'
 import { PluginSchemaError, preparePluginSchema } from './plugin-schema.ts'
 import { describeErrors } from './validation-sentence.ts'
@@ -22,11 +22,21 @@ const regExp = Object.assign(
   (pattern: string) => {
     const regex = compileSafeRegex(pattern)
     // The library tells compiled patterns apart by their text.
-    return { test: (input: string) => regex.test(input), toString: () => pattern }
+    return { test: (input: string) => matches(regex, input), toString: () => pattern }
   },
   // Only read when a validator is written out as source code, which we never do.
   { code: 'compileSafeRegex' },
 )
+
+/** A text that is too long for its pattern is not what the pattern describes. */
+function matches(regex: SafeRegex, input: string): boolean {
+  try {
+    return regex.test(input)
+  } catch (error) {
+    if (error instanceof RegexInputError) return false
+    throw error
+  }
+}
 
 const formats = {
   uuid: /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i,

@@ -15,6 +15,8 @@ export interface Piece {
   /** States of the automaton, counted repeats written out. */
   readonly states: number
   readonly captures: number
+  /** States that one character may keep busy at once: copies of counted and optional parts. */
+  readonly width: number
   /** Largest product of nested counted repeats inside. */
   readonly replication: number
   /** Every match of the piece begins with this text. */

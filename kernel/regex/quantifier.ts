@@ -41,6 +41,7 @@ export function repeatPiece(atom: Piece, quantifier: Quantifier, engine: RegexEn
   const shape = {
     states,
     captures: atom.captures,
+    width: widthOf(atom, quantifier, count),
     prefix: min > 0 ? atom.prefix : '',
     isLiteral: false,
     ...(mode === 'lazy' || atom.set === undefined ? {} : { loop: atom.set }),
@@ -63,6 +64,11 @@ export function repeatPiece(atom: Piece, quantifier: Quantifier, engine: RegexEn
   }
   const replication = atom.replication * Math.max(portion, 1)
   return { ...shape, source: `(?:${source})`, replication }
+}
+
+function widthOf(atom: Piece, { min, max }: Quantifier, count: number): number {
+  if (count > 1) return atom.states * count
+  return min === 0 && max === 1 ? atom.width + 1 : atom.width
 }
 
 function printCount(min: number, max: number): string {

@@ -10,6 +10,8 @@ export interface TranslatedRegex {
   readonly source: string
   readonly states: number
   readonly captures: number
+  /** See `Piece`. */
+  readonly width: number
   readonly needsRe2: boolean
   /** Every match begins with this text; '' when nothing is known. */
   readonly prefix: string
@@ -27,8 +29,9 @@ export function translateRegex(
 ): TranslatedRegex {
   const translator = new Translator(source, engine)
   const piece = translator.translate(flags)
-  const { states, captures, prefix } = piece
-  return { source: piece.source, states, captures, needsRe2: translator.needsRe2, prefix }
+  const { needsRe2 } = translator
+  const { states, captures, width, prefix } = piece
+  return { source: piece.source, states, captures, width, needsRe2, prefix }
 }
 
 // Deeper nesting than this could exhaust the stack of the parser or of an engine.
@@ -136,9 +139,9 @@ class Translator {
     this.#depth--
     const source = `${opening}${piece.source})`
     if (opening === '(?:') return { ...piece, source }
-    const { states, captures, replication } = piece
-    const { prefix, isLiteral } = piece
-    return { source, states: states + 2, captures: captures + 1, replication, prefix, isLiteral }
+    const { states, captures, width, replication, prefix, isLiteral } = piece
+    const outside = { states: states + 2, captures: captures + 1 }
+    return { source, ...outside, width, replication, prefix, isLiteral }
   }
 
   #atom(flags: RegexFlags): Piece {
@@ -259,22 +262,24 @@ function commitment(atom: Piece): CharSet | 'anything' {
 }
 
 function pieceOf(source: string, states: number): Piece {
-  return { source, states, captures: 0, replication: 1, prefix: '', isLiteral: false }
+  return { source, states, captures: 0, width: 0, replication: 1, prefix: '', isLiteral: false }
 }
 
 function joinPieces(pieces: readonly Piece[], separator: '' | '|'): Piece {
   let states = 0
   let captures = 0
+  let width = 0
   let replication = 1
   for (const piece of pieces) {
     states += piece.states
     captures += piece.captures
+    width += piece.width
     replication = Math.max(replication, piece.replication)
   }
   const source = pieces.map((piece) => piece.source).join(separator)
   const prefix = separator === '' ? prefixOfSequence(pieces) : commonPrefix(pieces)
   const isLiteral = separator === '' && pieces.every((piece) => piece.isLiteral)
-  return { source, states, captures, replication, prefix, isLiteral }
+  return { source, states, captures, width, replication, prefix, isLiteral }
 }
 
 function prefixOfSequence(pieces: readonly Piece[]): string {

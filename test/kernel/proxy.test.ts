@@ -254,6 +254,29 @@ services:
   })
 })
 
+describe('a path that is too long for the regular expression of a route', () => {
+  it('is refused with 400, and does not reach the next route instead', async () => {
+    const upstream = await upstreamOf()
+    const gateway = await startTestGateway({
+      yaml: `
+_format_version: "3.0"
+services:
+  - name: main
+    url: ${upstream.url}
+    routes:
+      - { name: guarded, paths: ["~/([a-z]{1,64})+$"] }
+      - { name: open, paths: [/] }
+`,
+    })
+    closing.push(gateway)
+    const refused = await fetch(`${gateway.url}/${'a'.repeat(6_000)}`)
+    expect(refused.status).toBe(400)
+    expect(upstream.seen).toEqual([])
+    const passed = await fetch(`${gateway.url}/${'a'.repeat(2_000)}`)
+    expect(passed.status).toBe(200)
+  })
+})
+
 describe('a plain request on a route for https only', () => {
   it.each([
     ['', 426, null],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { UnsafeRegexError, compileSafeRegex } from '../../kernel/safe-regex.ts'
+import { RegexInputError, UnsafeRegexError, compileSafeRegex } from '../../kernel/safe-regex.ts'
 import type { SafeRegex } from '../../kernel/safe-regex.ts'
 
 const hostilePatterns = [
@@ -31,8 +31,8 @@ describe('safe regex against patterns made to explode', () => {
         const regex = compileSafeRegex(pattern, flags)
         for (const input of hostileInputs) {
           const before = process.cpuUsage()
-          regex.test(input)
-          regex.exec(input)
+          attempt(() => regex.test(input))
+          attempt(() => regex.exec(input))
           const used = process.cpuUsage(before)
           expect((used.user + used.system) / 1e6).toBeLessThan(cpuSecondsMax)
         }
@@ -46,10 +46,52 @@ describe('safe regex against patterns made to explode', () => {
     expect([native.engine, re2.engine]).toEqual(['v8-linear', 're2'])
     for (const regex of [native, re2]) {
       const before = process.cpuUsage()
-      expect(regex.exec('a'.repeat(8192))).toBeNull()
+      // As much as it may look at.
+      expect(regex.exec('a'.repeat(50))).toBeNull()
+      expect(() => regex.exec('a'.repeat(8192))).toThrow(RegexInputError)
       const used = process.cpuUsage(before)
       expect((used.user + used.system) / 1e6).toBeLessThan(3 * cpuSecondsMax)
     }
+  })
+})
+
+/** Whether it answered; false when the input was too long for the pattern. */
+function attempt(match: () => unknown): boolean {
+  try {
+    match()
+    return true
+  } catch (error) {
+    if (!(error instanceof RegexInputError)) throw error
+    return false
+  }
+}
+
+describe('what a match may cost', () => {
+  it.each([
+    ['(a+)+$', 32 * 1024],
+    ['(a|aa)+$', 32 * 1024],
+    ['^/users/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$', 7_000],
+    ['^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+$', 3_000],
+    ['(?i)windows|linux|os\\s+x\\s*[\\d\\._]+|solaris|bsd', 32 * 1024],
+    ['^(?:[a-f0-9]{1,4}:){7}[a-f0-9]{1,4}$', 5_000],
+  ])('lets /%s/ look at %i characters', (pattern, length) => {
+    expect(compileSafeRegex(pattern).test('a'.repeat(length))).toBe(
+      pattern.endsWith('+$') && length > 9_000,
+    )
+  })
+
+  it.each([
+    ['^([a-z]{1,64})+$', ''],
+    ['^((a{1,8}){1,8})+$', ''],
+    ['^((a{1,8}){1,8})+$', 'i'],
+    ['^(?:(a{1,20}){1,20})+$', 'u'],
+  ])('says so when 8 KB are too much for /%s/%s, also when they match', (pattern, flags) => {
+    const regex = compileSafeRegex(pattern, flags)
+    for (const input of ['a'.repeat(8192), `${'a'.repeat(8191)}!`]) {
+      expect(() => regex.test(input)).toThrow(RegexInputError)
+      expect(() => regex.exec(input)).toThrow(/8192 characters are too long for/)
+    }
+    expect(regex.test('a'.repeat(150))).toBe(true)
   })
 })
 
