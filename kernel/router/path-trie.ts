@@ -9,6 +9,8 @@ import type { RouteEntry, RouteSearch } from './route-entry.ts'
 export class PathTrie<R, S> implements Bucket<R, S> {
   readonly #root: PathNode<R, S> = newNode('')
   readonly #events: BuildEvents<R, S>
+  /** Nodes with entries on the way of the request that is being looked up; kept to allocate none. */
+  readonly #passed: PathNode<R, S>[] = []
 
   constructor(events: BuildEvents<R, S>) {
     this.#events = events
@@ -21,14 +23,18 @@ export class PathTrie<R, S> implements Bucket<R, S> {
 
   best(search: RouteSearch, best: RouteEntry<R, S> | null): RouteEntry<R, S> | null {
     const { path } = search.request
-    let found = best
+    const passed = this.#passed
+    let count = 0
     let at = 0
     for (let node: PathNode<R, S> | undefined = this.#root; node !== undefined;) {
-      if (node.entries !== null) found = bestOf(node, search, found)
+      if (node.entries !== null) passed[count++] = node
       node = childAt(node, path.charCodeAt(at))
-      if (node === undefined || !path.startsWith(node.label, at)) return found
+      if (node === undefined || !path.startsWith(node.label, at)) break
       at += node.label.length
     }
+    // The longest path first: where it holds, those on the way to it need not be asked for the rest.
+    let found = best
+    while (count > 0) found = bestOf(passed[--count]!, search, found)
     return found
   }
 
