@@ -91,22 +91,20 @@ export async function compileSnapshot(
   const directory = await buildDirectory(entities, slices)
   const served = servedInstances(entities)
   const leased: LeasedInstance[] = []
-  for (const instance of served) {
+  await slices.over(served, (instance) => {
     leased.push(toSpec(instance, toConfig))
-    await slices.breathe()
-  }
+  })
   const lease = await hosts.lease(leased)
   try {
     const toStep = stepMaker(plugins, lease)
     const additional = new Set(entities.global_plugins)
     const scoped: ScopedStep[] = []
     const globals: Step[] = []
-    for (const [i, instance] of served.entries()) {
+    await slices.over(served.entries(), ([i, instance]) => {
       const step = toStep(instance, leased[i]!, additional.has(instance))
       if (step.additional) globals.push(step)
       else scoped.push({ step, scope: scopeOf(instance) })
-      await slices.breathe()
-    }
+    })
     const chains = new ChainIndex(scoped, globals)
     return new CompiledSnapshot({ snapshot, router, chains, upstreams, directory, lease })
   } catch (error) {

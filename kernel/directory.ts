@@ -27,22 +27,18 @@ export async function buildDirectory(entities: Entities, slices: TimeSlices): Pr
   const groupNames = new Map(entities.consumer_groups.map((group) => [group.id, group.name]))
   const byId = new Map<string, ConsumerRecord>()
   const byName = new Map<string, ConsumerRecord>()
-  for (const { id, username, custom_id, tags, groups } of entities.consumers) {
+  await slices.over(entities.consumers, ({ id, username, custom_id, tags, groups }) => {
     const record: ConsumerRecord = {
       view: { id, username, custom_id, tags },
       groupIds: groups.toSorted((a, b) => compare(groupNames.get(a) ?? a, groupNames.get(b) ?? b)),
     }
     byId.set(id, record)
     if (username !== null) byName.set(username, record)
-    const pause = slices.breathe()
-    if (pause !== null) await pause
-  }
+  })
   const keys = new Map<string, Credential>()
-  for (const { id, key, consumer } of entities.keyauth_credentials) {
+  await slices.over(entities.keyauth_credentials, ({ id, key, consumer }) => {
     keys.set(key, { id, consumer })
-    const pause = slices.breathe()
-    if (pause !== null) await pause
-  }
+  })
   const credentials: Record<CredentialCollection, Map<string, Credential>> = {
     keyauth_credentials: keys,
   }

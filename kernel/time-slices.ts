@@ -5,16 +5,19 @@ import { collectYoung } from './young-collection.ts'
 const SLICE_MS = 3
 
 /**
- * Lets long work on a busy event loop breathe: `await slices.breathe()` in the loop returns at once
- * until the slice is used up, then lets everything else run first. What is built stays, so that the
- * collector would copy all that has come together in one go: it gets its turn after each slice.
+ * Lets long work on a busy event loop breathe: when a slice is used up, everything else runs first.
+ * What is built stays, so that the collector would copy all that has come together in one go: it gets
+ * its turn after each slice.
  */
 export class TimeSlices {
   #sliceEndsAtMs = performance.now() + SLICE_MS
 
-  /** Null when there is time left, so that a loop of small steps does not wait for promises. */
-  breathe(): Promise<void> | null {
-    return performance.now() < this.#sliceEndsAtMs ? null : this.#pause()
+  /** Does the work for each of them; small steps do not wait for promises. */
+  async over<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
+    for (const item of items) {
+      work(item)
+      if (performance.now() >= this.#sliceEndsAtMs) await this.#pause()
+    }
   }
 
   async #pause(): Promise<void> {

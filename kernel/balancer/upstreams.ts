@@ -24,21 +24,17 @@ export class Upstreams {
     slices: TimeSlices,
   ): Promise<Upstreams> {
     const targets = new Map<string, TargetAddress[]>()
-    for (const target of entities.targets) {
+    await slices.over(entities.targets, (target) => {
       const { id } = target.upstream
       const known = targets.get(id)
       if (known === undefined) targets.set(id, [toAddress(target)])
       else known.push(toAddress(target))
-      const pause = slices.breathe()
-      if (pause !== null) await pause
-    }
+    })
     const upstreams = new Upstreams()
-    for (const { id, name, host_header: hostHeader } of entities.upstreams) {
+    await slices.over(entities.upstreams, ({ id, name, host_header: hostHeader }) => {
       const balancer = new RoundRobinBalancer(targets.get(id) ?? [])
       upstreams.#byName.set(name, { balancer, hostHeader })
-      const pause = slices.breathe()
-      if (pause !== null) await pause
-    }
+    })
     return upstreams
   }
 

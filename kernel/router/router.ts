@@ -59,10 +59,6 @@ export async function buildRouter<R extends RouterRoute, S extends RouterService
   options: RouterOptions = {},
 ): Promise<Router<R, S>> {
   const index = new RouteIndex<R, S>()
-  const slices = new TimeSlices()
-  for (const _ of index.build(routes, services)) {
-    const pause = slices.breathe()
-    if (pause !== null) await pause
-  }
+  await new TimeSlices().over(index.build(routes, services), () => {})
   return new Router(index, options)
 }
