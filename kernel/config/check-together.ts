@@ -3,6 +3,7 @@ import { ENTITIES } from './entities.ts'
 import type { ErrorList } from './error-list.ts'
 import { refId } from './link.ts'
 import { idOf, isInSet, type RawEntity } from './raw-entity.ts'
+import { isGrpc } from './route-protocols.ts'
 import type { SchemaView } from './schema-view.ts'
 
 /** Refuses entities that share what only one may have; names both lines. */
@@ -115,9 +116,8 @@ function tenantOf(raw: RawEntity): string | null {
 export function checkProtocols(entities: readonly RawEntity[], errors: ErrorList): void {
   const grpcServices = new Map<string, RawEntity>()
   for (const raw of entities) {
-    const { protocol } = raw.value
-    const isGrpc = protocol === 'grpc' || protocol === 'grpcs'
-    if (raw.collection === 'services' && isGrpc) grpcServices.set(idOf(raw), raw)
+    if (raw.collection !== 'services' || !isGrpc(raw.value['protocol'])) continue
+    grpcServices.set(idOf(raw), raw)
   }
   for (const raw of entities) {
     const service =

@@ -31,6 +31,8 @@ const otherHashSources = ['consumer', 'ip', 'header', 'cookie', 'path', 'query_a
 const isOtherProtocol = (value: unknown) => otherProtocols.includes(value as string)
 const hasOtherProtocol = (value: unknown) => Array.isArray(value) && value.some(isOtherProtocol)
 
+const noStreams = 'streams and WebSocket protocols are not served yet'
+
 const fileCollections = [
   'certificates',
   'snis',
@@ -58,28 +60,12 @@ export const notServedYet: readonly NotServedYet[] = [
   ...credentialCollections.map((field) =>
     row('consumers', field, isNotEmpty, 'this kind of credential is not served yet'),
   ),
-  {
-    ...row(
-      'services',
-      'protocol',
-      isOtherProtocol,
-      'streams and WebSocket protocols are not served yet',
-    ),
-    isRouted: true,
-  },
+  { ...row('services', 'protocol', isOtherProtocol, noStreams), isRouted: true },
   row('services', 'client_certificate', isSet, 'client certificates are not served yet'),
   row('services', 'tls_verify', isSet, 'a verification of its own is not served yet'),
   row('services', 'tls_verify_depth', isSet, 'a verification of its own is not served yet'),
   row('services', 'ca_certificates', isNotEmpty, 'CA certificates are not served yet'),
-  {
-    ...row(
-      'routes',
-      'protocols',
-      hasOtherProtocol,
-      'streams and WebSocket protocols are not served yet',
-    ),
-    isRouted: true,
-  },
+  { ...row('routes', 'protocols', hasOtherProtocol, noStreams), isRouted: true },
   row(
     'upstreams',
     'algorithm',

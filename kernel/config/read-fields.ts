@@ -5,6 +5,7 @@ import type { ErrorList } from './error-list.ts'
 import { toText } from './located.ts'
 import { notServedYet } from './not-served-yet.ts'
 import type { RawEntity } from './raw-entity.ts'
+import { isGrpc } from './route-protocols.ts'
 import { memberSchema } from './schema-view.ts'
 import { parseServiceUrl } from './service-url.ts'
 import { normalizeTarget } from './target-address.ts'
@@ -36,12 +37,10 @@ export function readFields(raw: RawEntity, errors: ErrorList, options: ReadOptio
   if (raw.collection === 'routes') {
     if (options.migratesPaths) migrate(raw)
     // A gRPC path names a method: nothing of it can be taken away.
-    if (isGrpc(raw) && !('strip_path' in raw.value)) raw.value['strip_path'] = false
+    const { protocols } = raw.value
+    const hasGrpc = Array.isArray(protocols) && protocols.some(isGrpc)
+    if (hasGrpc && !('strip_path' in raw.value)) raw.value['strip_path'] = false
   }
-}
-
-function isGrpc({ value: { protocols } }: RawEntity): boolean {
-  return Array.isArray(protocols) && protocols.some((name) => name === 'grpc' || name === 'grpcs')
 }
 
 function isElsewhere(raw: RawEntity, key: string): boolean {

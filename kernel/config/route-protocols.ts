@@ -65,7 +65,7 @@ export function routeProtocolIssues(route: Route): Issue[] {
   return [...issues, { path: [], message: `must have at least one of ${names}, or an expression` }]
 }
 
-const isGrpc = (protocol: string) => protocol === 'grpc' || protocol === 'grpcs'
+export const isGrpc = (protocol: unknown) => protocol === 'grpc' || protocol === 'grpcs'
 
 /** GRPC is HTTP/2, which no listener speaks yet: such a route answers 426, as Kong to HTTP/1.1. */
 export function grpcWarnings({ routes }: Entities): string[] {

@@ -1,4 +1,4 @@
-import { type Phase, PHASE_NAMES, type ReadonlyHeaderList } from '@sallyport/sdk'
+import { getHeader, type Phase, PHASE_NAMES } from '@sallyport/sdk'
 import type { Step } from '../chain.ts'
 import type { ChainSubject } from '../chain-index.ts'
 import type { CompiledSnapshot } from '../compiled-snapshot.ts'
@@ -144,7 +144,7 @@ function refusalOf({ route }: Match, { request }: Question): ErrorCode | null {
     isHttp2: request.scheme.startsWith('grpc'),
     contentType: request.scheme.startsWith('grpc')
       ? 'application/grpc'
-      : headerOf(request.headers, 'content-type'),
+      : getHeader(request.headers, 'content-type'),
   })
 }
 
@@ -158,13 +158,6 @@ function toAnswer(code: ErrorCode, match: Match | null): { status: number; messa
   const { status, message } = ERRORS[code]
   const redirect = code === 'HTTPS_ONLY' ? match!.route.https_redirect_status_code : status
   return { status: redirect, message }
-}
-
-function headerOf(headers: ReadonlyHeaderList, lowerName: string): string | null {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.toLowerCase() === lowerName) return headers[i + 1]!
-  }
-  return null
 }
 
 const named = ({ id, name }: { id: string; name: string | null }) => ({ id, name })

@@ -31,15 +31,8 @@ export interface Plan {
   readonly conditionsFalse: readonly Step[]
 }
 
-const AFTER_ACCESS: readonly Phase[] = [
-  'beforeProxy',
-  'response',
-  'headerFilter',
-  'bodyFilter',
-  'log',
-]
-/** What an error answer goes through that has no chain of a route. */
-const UNROUTED: readonly Phase[] = ['response', 'headerFilter', 'bodyFilter', 'log']
+/** What every answer goes through, also one that the gateway gives itself. */
+const ANSWER_PHASES: readonly Phase[] = ['response', 'headerFilter', 'bodyFilter', 'log']
 
 /** Walks through the phases as a request does, without running anything. */
 export function planSteps(chains: ChainIndex, planned: PlannedRequest): Plan {
@@ -64,11 +57,8 @@ export function planSteps(chains: ChainIndex, planned: PlannedRequest): Plan {
     chain = walked.chain
     order.access = walked.access
   }
-  const later = way === 'unrouted' ? UNROUTED : AFTER_ACCESS
-  for (const phase of later) {
-    if (phase === 'beforeProxy' && way === 'no-service') continue
-    order[phase] = chain.in(phase).filter(holds)
-  }
+  if (way === 'whole') order.beforeProxy = chain.in('beforeProxy').filter(holds)
+  for (const phase of ANSWER_PHASES) order[phase] = chain.in(phase).filter(holds)
   return { order, conditionsFalse: [...skipped] }
 }
 

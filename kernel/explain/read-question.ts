@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { getHeader } from '@sallyport/sdk'
 import type { RouterRequest } from '../router/types.ts'
 import { cutQuery, normalisePath } from '../router/uri.ts'
 
@@ -115,7 +116,7 @@ export function readQuestion(json: string): Question {
       method: line.method ?? '',
       path: line.raw === true ? normalisePath(path) : path,
       query: target.slice(path.length),
-      host: line.host ?? hostHeader(headers),
+      host: line.host ?? getHeader(headers, 'host'),
       scheme,
       headers,
       sni: line.sni ?? null,
@@ -157,13 +158,6 @@ function parseLine(json: string): Line {
     line[name] = field
   }
   return line
-}
-
-function hostHeader(headers: readonly string[]): string | null {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.toLowerCase() === 'host') return headers[i + 1]!
-  }
-  return null
 }
 
 export function shown(value: unknown): string {
