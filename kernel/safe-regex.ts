@@ -92,56 +92,80 @@ export function compileSafeRegex(
   return new Re2Regex(source, compileRe2(source, forRe2), forRe2)
 }
 
-class LinearRegex implements SafeRegex {
-  readonly engine = 'v8-linear'
+/** What both engines have in common: a pattern, and how much it may look at. */
+abstract class BoundedRegex implements SafeRegex {
+  readonly engine: SafeRegex['engine']
   readonly source: string
   readonly prefix: string
-  readonly #regex: RegExp
   readonly #inputMax: number
 
-  constructor(source: string, regex: RegExp, { prefix, width }: TranslatedRegex) {
+  constructor(
+    engine: SafeRegex['engine'],
+    source: string,
+    { prefix, width }: Pick<TranslatedRegex, 'prefix' | 'width'>,
+  ) {
+    this.engine = engine
     this.source = source
     this.prefix = prefix
-    this.#regex = regex
-    this.#inputMax = inputMaxOf(this.engine, width)
+    this.#inputMax = width === 0 ? Infinity : Math.floor(WORK_MAX[engine] / width)
   }
 
   test(input: string): boolean {
-    if (input.length > this.#inputMax) throw tooLong(this, input, this.#inputMax)
-    return this.#regex.test(input)
+    this.#checkLength(input)
+    return this.testAny(input)
   }
 
   exec(input: string): SafeMatch | null {
-    if (input.length > this.#inputMax) throw tooLong(this, input, this.#inputMax)
+    this.#checkLength(input)
+    return this.execAny(input)
+  }
+
+  /** Of an input that is not too long. */
+  protected abstract testAny(input: string): boolean
+  protected abstract execAny(input: string): SafeMatch | null
+
+  #checkLength(input: string): void {
+    if (input.length <= this.#inputMax) return
+    throw new RegexInputError(
+      `${input.length} characters are too long for the regular expression ${quote(this.source)}, whose repeats may look at ${this.#inputMax}`,
+    )
+  }
+}
+
+class LinearRegex extends BoundedRegex {
+  readonly #regex: RegExp
+
+  constructor(source: string, regex: RegExp, translated: TranslatedRegex) {
+    super('v8-linear', source, translated)
+    this.#regex = regex
+  }
+
+  protected testAny(input: string): boolean {
+    return this.#regex.test(input)
+  }
+
+  protected execAny(input: string): SafeMatch | null {
     const found = this.#regex.exec(input)
     if (found === null) return null
     return { index: found.index, captures: found, groups: found.groups ?? null }
   }
 }
 
-class Re2Regex implements SafeRegex {
-  readonly engine = 're2'
-  readonly source: string
-  readonly prefix: string
+class Re2Regex extends BoundedRegex {
   readonly #regex: RE2JS
   readonly #names: readonly (readonly [string, number])[]
-  readonly #inputMax: number
 
-  constructor(source: string, regex: RE2JS, { prefix, width }: TranslatedRegex) {
-    this.source = source
-    this.prefix = prefix
+  constructor(source: string, regex: RE2JS, translated: TranslatedRegex) {
+    super('re2', source, translated)
     this.#regex = regex
-    this.#inputMax = inputMaxOf(this.engine, width)
     this.#names = Object.entries(regex.namedGroups())
   }
 
-  test(input: string): boolean {
-    if (input.length > this.#inputMax) throw tooLong(this, input, this.#inputMax)
+  protected testAny(input: string): boolean {
     return this.#regex.test(input)
   }
 
-  exec(input: string): SafeMatch | null {
-    if (input.length > this.#inputMax) throw tooLong(this, input, this.#inputMax)
+  protected execAny(input: string): SafeMatch | null {
     const matcher = this.#regex.matcher(input)
     if (!matcher.find()) return null
     const captures: (string | undefined)[] = []
@@ -154,16 +178,6 @@ class Re2Regex implements SafeRegex {
     for (const [name, group] of this.#names) groups[name] = captures[group]
     return { index, captures, groups }
   }
-}
-
-function inputMaxOf(engine: SafeRegex['engine'], width: number): number {
-  return width === 0 ? Infinity : Math.floor(WORK_MAX[engine] / width)
-}
-
-function tooLong({ source }: SafeRegex, input: string, max: number): RegexInputError {
-  return new RegexInputError(
-    `${input.length} characters are too long for the regular expression ${quote(source)}, whose repeats may look at ${max}`,
-  )
 }
 
 function parseFlags(source: string, flags: string): RegexFlags {
