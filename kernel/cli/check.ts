@@ -1,11 +1,11 @@
 import { resolve } from 'node:path'
 import { readConfiguration } from '../process/read-configuration.ts'
-import { PluginLoadError, listPlugins } from '../process/plugin-listing.ts'
-import { ConfigurationRefused } from '../process/reloader.ts'
+import { listPlugins } from '../process/plugin-listing.ts'
 import { SettingError, readSettings } from '../read-settings.ts'
 import type { Entities } from '../config/entities.ts'
+import { tellRefusal } from './refusal.ts'
 import type { CommandContext } from './run.ts'
-import { EXIT_FAILED, EXIT_OK, toShown } from './terminal.ts'
+import { EXIT_OK, toShown } from './terminal.ts'
 
 /** `sallyport check FILE`: validates a declarative file as `start` would, and starts nothing. */
 export async function check({ args, parts, terminal }: CommandContext): Promise<number> {
@@ -24,10 +24,7 @@ export async function check({ args, parts, terminal }: CommandContext): Promise<
     terminal.out(`${shown}: ok, ${toCounts(entities)}\n`)
     return EXIT_OK
   } catch (error) {
-    if (error instanceof ConfigurationRefused) terminal.error(`${error.lines.join('\n')}\n`)
-    else if (error instanceof PluginLoadError) terminal.error(`sallyport: ${error.message}\n`)
-    else throw error
-    return EXIT_FAILED
+    return tellRefusal(error, terminal)
   }
 }
 

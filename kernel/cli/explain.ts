@@ -7,13 +7,13 @@ import { WhyNot } from '../explain/why-not.ts'
 import { InstanceMeter } from '../instance-meters.ts'
 import type { PluginHost } from '../plugin-host.ts'
 import type { HostLease } from '../plugin-hosts.ts'
-import { listPlugins, PluginLoadError } from '../process/plugin-listing.ts'
+import { listPlugins } from '../process/plugin-listing.ts'
 import { readConfiguration } from '../process/read-configuration.ts'
-import { ConfigurationRefused } from '../process/reloader.ts'
 import { readSettings, SettingError } from '../read-settings.ts'
 import { RegexInputError } from '../safe-regex.ts'
+import { tellRefusal } from './refusal.ts'
 import type { CommandContext } from './run.ts'
-import { EXIT_FAILED, EXIT_OK, toShown } from './terminal.ts'
+import { EXIT_OK, toShown } from './terminal.ts'
 
 /**
  * `sallyport explain`: for each request on stdin, a line of JSON, which route it matches and what
@@ -26,10 +26,7 @@ export async function explain(context: CommandContext): Promise<number> {
   try {
     explainer = await createExplainer(context)
   } catch (error) {
-    if (error instanceof ConfigurationRefused) terminal.error(`${error.lines.join('\n')}\n`)
-    else if (error instanceof PluginLoadError) terminal.error(`sallyport: ${error.message}\n`)
-    else throw error
-    return EXIT_FAILED
+    return tellRefusal(error, terminal)
   }
   for await (const line of readLines(terminal.input)) {
     terminal.out(`${JSON.stringify(await answer(explainer, line))}\n`)
