@@ -1,6 +1,7 @@
 import type { PluginManifest } from '@sallyport/sdk'
 import type { Message } from '@sallyport/sdk/protocol'
 import type { InstanceSpec } from '../../kernel/plugin-host.ts'
+import { runEffect } from '../effects.ts'
 import type { GuestLibrary } from '../guest-library.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { parsePayload } from '../payload.ts'
@@ -71,25 +72,38 @@ export class LoadedSandbox {
   }
 
   /** Resolves with the lines that were written. */
-  async configure(
-    instances: readonly InstanceSpec[],
-    onEffect: (message: Message<'effect'>) => void,
-  ): Promise<unknown> {
+  async configure(instances: readonly InstanceSpec[]): Promise<unknown> {
     const json = JSON.stringify(
       instances.map(({ key, id, pluginName, config }) => ({ key, id, pluginName, config })),
     )
-    const result = await this.#do({ name: 'configure', instances: json }, onEffect)
+    const result = await this.#do({ name: 'configure', instances: json }, this.#onEffect)
     return (parsePayload(result, this.#limits.depthMax) as { log?: unknown } | null)?.log
   }
 
-  async close(onEffect: (message: Message<'effect'>) => void): Promise<void> {
-    await this.#do({ name: 'close' }, onEffect)
+  async close(): Promise<void> {
+    await this.#do({ name: 'close' }, this.#onEffect)
   }
 
   /** To be called when the child is gone. */
   onDown(reason: string): void {
     for (const reject of this.#open.values()) reject(new Error(`the sandbox ended: ${reason}`))
     this.#open.clear()
+  }
+
+  /** An effect of a life-cycle handler: there is no request that it could be part of. */
+  readonly #onEffect = (message: Message<'effect'>): void => {
+    try {
+      const answer = runEffect({
+        call: null,
+        member: message.member,
+        argsJson: message.args as string,
+        leftMs: this.#limits.configureMs,
+        limits: this.#limits,
+      })
+      void answer.then(({ ok, value }) => this.process.answerEffect(message.id, ok, value))
+    } catch (error) {
+      this.process.kill((error as Error).message)
+    }
   }
 
   #do(message: WorkMessage, onEffect?: (message: Message<'effect'>) => void): Promise<string> {

@@ -1,11 +1,9 @@
-import type { Message } from '@sallyport/sdk/protocol'
 import type {
   HostState,
   InstanceSpec,
   PluginCode,
   SandboxCondition,
 } from '../../kernel/plugin-host.ts'
-import { runEffect } from '../effects.ts'
 import { type GuestLibrary, makeGuestLibrary } from '../guest-library.ts'
 import { logLines, type SandboxHostOptions, toGuestOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
@@ -146,7 +144,7 @@ export class Supervisor {
     const sandbox = this.#sandbox
     if (sandbox !== null && wasReady && !sandbox.process.isDown) {
       const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_MS))
-      const end = sandbox.close((message) => this.#onEffect(sandbox, message))
+      const end = sandbox.close()
       await Promise.race([end.catch(() => undefined), limit])
     }
     this.#state = 'closed'
@@ -174,9 +172,7 @@ export class Supervisor {
       for (const name of new Set(instances.map(({ pluginName }) => pluginName))) {
         if (!sandbox.has(name)) await this.#load(sandbox, name, library)
       }
-      const lines = await sandbox.configure(instances, (message) =>
-        this.#onEffect(sandbox, message),
-      )
+      const lines = await sandbox.configure(instances)
       this.#log(lines)
       if (sandbox.process.isDown) throw new Error('the sandbox ended while it was configured')
       this.#instances = instances
@@ -268,21 +264,6 @@ export class Supervisor {
         this.process?.kill(this.#reason)
       }
       strikes = true
-    }
-  }
-
-  #onEffect(sandbox: LoadedSandbox, message: Message<'effect'>): void {
-    try {
-      const answer = runEffect({
-        call: null,
-        member: message.member,
-        argsJson: message.args as string,
-        leftMs: this.#limits.configureMs,
-        limits: this.#limits,
-      })
-      void answer.then(({ ok, value }) => sandbox.process.answerEffect(message.id, ok, value))
-    } catch (error) {
-      sandbox.process.kill((error as Error).message)
     }
   }
 

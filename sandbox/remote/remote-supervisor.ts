@@ -1,6 +1,4 @@
-import type { Message } from '@sallyport/sdk/protocol'
 import type { HostState, InstanceSpec, PluginCode } from '../../kernel/plugin-host.ts'
-import { runEffect } from '../effects.ts'
 import { logLines, type SandboxHostOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import type { HostSupervisor } from '../process/host.ts'
@@ -137,7 +135,7 @@ export class RemoteSupervisor implements HostSupervisor {
     const loaded = this.#loaded
     if (loaded !== null && wasReady && !loaded.process.isDown) {
       const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_MS))
-      const end = loaded.close((message) => this.#onEffect(loaded, message))
+      const end = loaded.close()
       await Promise.race([end.catch(() => undefined), limit])
     }
     this.#state = 'closed'
@@ -162,11 +160,10 @@ export class RemoteSupervisor implements HostSupervisor {
   }
 
   async #configureAll(loaded: LoadedSandbox): Promise<void> {
-    const onEffect = (message: Message<'effect'>): void => this.#onEffect(loaded, message)
     let configured: readonly InstanceSpec[]
     do {
       configured = this.#instances
-      this.#log(await loaded.configure(configured, onEffect))
+      this.#log(await loaded.configure(configured))
     } while (configured !== this.#instances)
     if (loaded.process.isDown) throw new Error('the connection was lost while it was configured')
     if (this.#isClosing()) return
@@ -259,21 +256,6 @@ export class RemoteSupervisor implements HostSupervisor {
     this.#reason = reason
     this.#state = 'quarantined'
     this.#options.events.closed(reason)
-  }
-
-  #onEffect(loaded: LoadedSandbox, message: Message<'effect'>): void {
-    try {
-      const answer = runEffect({
-        call: null,
-        member: message.member,
-        argsJson: message.args as string,
-        leftMs: this.#options.sandboxLimits.configureMs,
-        limits: this.#options.sandboxLimits,
-      })
-      void answer.then(({ ok, value }) => loaded.process.answerEffect(message.id, ok, value))
-    } catch (error) {
-      loaded.process.kill((error as Error).message)
-    }
   }
 
   #tick(): void {

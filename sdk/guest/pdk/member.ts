@@ -54,29 +54,34 @@ export function headerOf(list: readonly string[], member: string, name: unknown)
   return getHeader(list, checkHeaderName(member, name).toLowerCase())
 }
 
+type OneHeader = [name: unknown, value: unknown]
+
 export function setOne(
   call: HandlerCall,
   member: PdkMember,
-  [name, value]: [unknown, unknown],
+  header: OneHeader,
   own: HeaderList | null,
 ): void {
-  const checked = checkSettableHeaderName(member, name)
-  const values = checkHeaderValues(member, value)
-  call.change(false, member, checked, values)
-  if (own !== null) setHeader(own, checked, values)
+  const [name, values] = recordOne(call, member, header)
+  if (own !== null) setHeader(own, name, values)
 }
 
 export function addOne(
   call: HandlerCall,
   member: PdkMember,
-  [name, value]: [unknown, unknown],
+  header: OneHeader,
   own: HeaderList | null,
 ): void {
+  const [name, values] = recordOne(call, member, header)
+  if (own === null) return
+  for (const one of isArray(values) ? values : [values]) own.push(name, one)
+}
+
+function recordOne(call: HandlerCall, member: PdkMember, [name, value]: OneHeader) {
   const checked = checkSettableHeaderName(member, name)
   const values = checkHeaderValues(member, value)
   call.change(false, member, checked, values)
-  if (own === null) return
-  for (const one of isArray(values) ? values : [values]) own.push(checked, one)
+  return [checked, values] as const
 }
 
 export function clearOne(
