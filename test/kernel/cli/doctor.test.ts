@@ -1,3 +1,4 @@
+import { createTestTerminal } from '../../support/terminal.ts'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
@@ -93,22 +94,15 @@ function run(inspect: Inspect, ...args: string[]) {
 }
 
 async function runAny(inspect: Inspect, ...args: string[]) {
-  const written = { out: '', error: '' }
+  const terminal = createTestTerminal(folder, { env: { SALLYPORT_SECRET: 'hush-hush' } })
   const code = await runCommand({
     args,
     parts: partsWith(inspect),
     program: { file: '/nowhere', args: [], execArgv: [] },
     version: '1.2.3',
-    terminal: {
-      env: { SALLYPORT_SECRET: 'hush-hush' },
-      folder,
-      input: process.stdin,
-      drained: () => Promise.resolve(true),
-      out: (text) => void (written.out += text),
-      error: (text) => (written.error += text),
-    },
+    terminal,
   })
-  return { code, ...written }
+  return { code, ...terminal.written }
 }
 
 async function findings(inspect: Inspect, ...args: string[]) {

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../../kernel/cli/commands.ts'
 import { runCommand } from '../../../kernel/cli/run.ts'
 import type { Parts } from '../../../kernel/process/parts.ts'
+import { createTestTerminal } from '../../support/terminal.ts'
 import { SETTINGS, settingKeysOf, toFlag } from '../../../kernel/settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-cli-'))
@@ -38,34 +39,16 @@ const parts: Pick<Parts, 'bundledPlugins' | 'readPluginSource' | 'describePlugin
     Promise.resolve(toManifest({ name: origin.split('/').at(-1), version: '1.0.0' })),
 }
 
-const run = (...args: string[]) => runWith('', ...args)
-
-async function runWith(
-  input: string,
-  ...args: string[]
-): Promise<{ code: number; out: string; error: string }> {
-  const written = { out: '', error: '' }
+async function run(...args: string[]): Promise<{ code: number; out: string; error: string }> {
+  const terminal = createTestTerminal(folder)
   const code = await runCommand({
     args,
     parts: parts as Parts,
     program: { file: '/nowhere', args: [], execArgv: [] },
     version: '1.2.3',
-    terminal: {
-      env: {},
-      folder,
-      input: toStream(input),
-      out: (text) => void (written.out += text),
-      drained: () => Promise.resolve(true),
-      error: (text) => (written.error += text),
-    },
+    terminal,
   })
-  return { code, ...written }
-}
-
-async function* toStream(text: string) {
-  // Cut anywhere, as a pipe does.
-  const bytes = Buffer.from(text)
-  for (let at = 0; at < bytes.length; at += 7) yield bytes.subarray(at, at + 7)
+  return { code, ...terminal.written }
 }
 
 describe('the command line', () => {

@@ -2,6 +2,7 @@ import { definePlugin, toManifest } from '@sallyport/sdk'
 import { runCommand } from '../../../kernel/cli/run.ts'
 import type { Explanation } from '../../../kernel/explain/explain-request.ts'
 import type { Parts } from '../../../kernel/process/parts.ts'
+import { createTestTerminal } from '../../support/terminal.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +33,10 @@ export async function explainFile(options: {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-explain-'))
   const { file } = options
   writeFileSync(join(folder, 'kong.yml'), typeof file === 'string' ? file : JSON.stringify(file))
-  const written = { out: '', error: '' }
+  const input = options.questions.map((one) =>
+    typeof one === 'string' ? one : JSON.stringify(one),
+  )
+  const terminal = createTestTerminal(folder, { input: input.join('\n') })
   const code = await runCommand({
     args: ['explain', '--config', 'kong.yml', ...(options.flags ?? [])],
     parts: {
@@ -40,24 +44,11 @@ export async function explainFile(options: {
     } as unknown as Parts,
     program: { file: '/nowhere', args: [], execArgv: [] },
     version: '1.2.3',
-    terminal: {
-      env: {},
-      folder,
-      input: toStream(options.questions),
-      out: (text) => void (written.out += text),
-      drained: () => Promise.resolve(true),
-      error: (text) => void (written.error += text),
-    },
+    terminal,
   }).finally(() => rmSync(folder, { recursive: true }))
-  const lines = written.out.split('\n').filter((line) => line !== '')
-  return { code, lines: lines.map((line) => JSON.parse(line) as Explained), error: written.error }
-}
-
-async function* toStream(questions: readonly (object | string)[]) {
-  const text = questions.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)))
-  // Cut anywhere, as a pipe does.
-  const bytes = Buffer.from(text.join('\n'))
-  for (let at = 0; at < bytes.length; at += 13) yield bytes.subarray(at, at + 13)
+  const { out, error } = terminal.written
+  const lines = out.split('\n').filter((line) => line !== '')
+  return { code, lines: lines.map((line) => JSON.parse(line) as Explained), error }
 }
 
 function toPlugin({ name, priority, phases }: NamedPlugin) {
