@@ -5,6 +5,7 @@ import type { Test } from './expressions/compile-tree.ts'
 import { compileExpression } from './expressions/expression.ts'
 import { RequestFacts } from './expressions/request-facts.ts'
 import { toRouterRequest } from './router-request.ts'
+import { RegexInputError } from './safe-regex.ts'
 
 /** The `condition` of a plugin instance, compiled. */
 export interface StepCondition {
@@ -39,10 +40,12 @@ export function holdsCondition(ctx: RequestContext, step: Step, environment: Env
       holds = step.condition.holds(facts)
     } catch (error) {
       holds = true
-      environment.log.error(
-        { plugin: step.pluginName, instance: step.instanceId, request_id: ctx.id, err: error },
-        'a condition could not be evaluated: the plugin runs',
-      )
+      const place = { plugin: step.pluginName, instance: step.instanceId, request_id: ctx.id }
+      const text = 'a condition could not be evaluated: the plugin runs'
+      // Too long for a pattern is the client's doing: no fault of ours, and no stack for each request.
+      if (error instanceof RegexInputError) {
+        environment.log.warn({ ...place, reason: error.message }, text)
+      } else environment.log.error({ ...place, err: error }, text)
     }
     known.set(step.instanceKey, holds)
   }

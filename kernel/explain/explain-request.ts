@@ -44,10 +44,14 @@ export class Explainer {
   readonly #snapshot: CompiledSnapshot
   readonly #whyNot: WhyNot | null
   readonly #groups: ReadonlyMap<string, string>
+  readonly #pluginNames: ReadonlySet<string>
 
   constructor(snapshot: CompiledSnapshot, entities: Entities, whyNot: WhyNot | null) {
     this.#snapshot = snapshot
     this.#whyNot = whyNot
+    this.#pluginNames = new Set(
+      [...entities.plugins, ...entities.global_plugins].map(({ name }) => name),
+    )
     this.#groups = new Map(
       entities.consumer_groups.flatMap(({ id, name }) => [
         [name, id],
@@ -56,7 +60,7 @@ export class Explainer {
     )
   }
 
-  /** Rejects with `QuestionError` for a consumer or group that is not there. */
+  /** Rejects with `QuestionError` for a consumer, group or plugin that is not there. */
   async explain(question: Question): Promise<Explanation> {
     const { request } = question
     const match = this.#snapshot.router.match(request)
@@ -115,6 +119,9 @@ export class Explainer {
       groupIds: groupIds ?? record.groupIds,
     }
     if (authenticatedBy === null) return { subject: somebody, authenticated: null }
+    if (!this.#pluginNames.has(authenticatedBy)) {
+      throw new QuestionError(`authenticated_by: no plugin ${shown(authenticatedBy)} is configured`)
+    }
     return { subject: nobody, authenticated: { by: authenticatedBy, subject: somebody } }
   }
 
@@ -169,7 +176,9 @@ function spelledMatches(matches: RouteMatches): Record<string, unknown> {
     host: matches.host,
     uri: matches.uri,
     uri_captures:
-      uriCaptures === null ? null : Object.assign({}, uriCaptures.positional, uriCaptures.named),
+      uriCaptures === null
+        ? null
+        : Object.assign(Object.create(null), uriCaptures.positional, uriCaptures.named),
     method: matches.method,
     headers: matches.headers,
     sni: matches.sni,

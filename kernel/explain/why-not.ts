@@ -2,6 +2,7 @@ import type { Route, Service } from '../config/entities.ts'
 import { ROUTE_MATCHERS } from '../config/route-protocols.ts'
 import { createRouter, type Router } from '../router/router.ts'
 import type { RouterRequest, RouterRoute } from '../router/types.ts'
+import { RegexInputError } from '../safe-regex.ts'
 
 /** A route that a request did not take. */
 export interface RouteNotTaken {
@@ -71,7 +72,7 @@ export class WhyNot {
 
   #failedOf(route: Route, request: RouterRequest): Attribute[] {
     return this.#partsOf(route)
-      .filter(({ router }) => router.match(request) === null)
+      .filter(({ router }) => !matches(router, request))
       .map(({ attribute }) => attribute)
   }
 
@@ -85,6 +86,16 @@ export class WhyNot {
       this.#parts.set(route.id, parts)
     }
     return parts
+  }
+}
+
+/** What is too long for an attribute does not fit it; the gateway asks only routes that come near. */
+function matches(router: OneRoute, request: RouterRequest): boolean {
+  try {
+    return router.match(request) !== null
+  } catch (error) {
+    if (error instanceof RegexInputError) return false
+    throw error
   }
 }
 

@@ -15,7 +15,7 @@ export interface Piece {
   /** States of the automaton, counted repeats written out. */
   readonly states: number
   readonly captures: number
-  /** States that one character may keep busy at once: copies of counted and optional parts. */
+  /** States that one character may keep busy at once: copies of counted and optional parts, bodies of loops. */
   readonly width: number
   /** Largest product of nested counted repeats inside. */
   readonly replication: number

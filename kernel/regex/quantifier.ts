@@ -67,8 +67,9 @@ export function repeatPiece(atom: Piece, quantifier: Quantifier, engine: RegexEn
 }
 
 function widthOf(atom: Piece, { min, max }: Quantifier, count: number): number {
-  if (count > 1) return atom.states * count
-  return min === 0 && max === 1 ? atom.width + 1 : atom.width
+  // A loop keeps all of its body busy when the parts of it overlap.
+  if (count > 1 || (max === Infinity && atom.set === undefined)) return atom.states * count
+  return max === Infinity || (min === 0 && max === 1) ? atom.width + 1 : atom.width
 }
 
 function printCount(min: number, max: number): string {

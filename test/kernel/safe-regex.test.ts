@@ -85,6 +85,8 @@ describe('what a match may cost', () => {
     ['^((a{1,8}){1,8})+$', ''],
     ['^((a{1,8}){1,8})+$', 'i'],
     ['^(?:(a{1,20}){1,20})+$', 'u'],
+    [`^(?:${Array.from({ length: 30 }, (_, i) => 'a'.repeat(i + 1)).join('|')})*$`, ''],
+    [`^${'a*'.repeat(60)}$`, ''],
   ])('says so when 8 KB are too much for /%s/%s, also when they match', (pattern, flags) => {
     const regex = compileSafeRegex(pattern, flags)
     for (const input of ['a'.repeat(8192), `${'a'.repeat(8191)}!`]) {

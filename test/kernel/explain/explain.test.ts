@@ -175,6 +175,28 @@ routes: [{ name: long, paths: [/a/b] }, { name: short, paths: [/a] }]
   })
 })
 
+describe('what is too long for a regular expression', () => {
+  const guarded = `
+_format_version: "3.0"
+routes:
+- { name: guarded, paths: [/guarded], headers: { x-a: ["~*^([a-z]{1,64})+$"] } }
+- { name: open, paths: [/] }
+`
+  const long = { headers: { 'x-a': 'a'.repeat(5_000) } }
+
+  test('is an error where the gateway would refuse it, and nothing elsewhere', async () => {
+    const questions = [get('/guarded', long), get('/other', long)]
+    const { lines } = await explainFile({ file: guarded, questions, flags: ['--why'] })
+    expect(lines[0]!.error).toContain('5000 characters are too long for')
+    expect(lines[1]!.route!.name).toBe('open')
+    expect(lines[1]!.why_not).toMatchObject({
+      routes: [
+        { route: { name: 'guarded' }, failed: [{ attribute: 'headers' }, { attribute: 'paths' }] },
+      ],
+    })
+  })
+})
+
 describe('a bad line', () => {
   test.each([
     ['nonsense', /^not JSON: /],
@@ -194,6 +216,10 @@ describe('a bad line', () => {
     ['{"method":"GET","path":"/","consumer":"eve"}', /^consumer: there is no consumer "eve"$/],
     ['{"method":"GET","path":"/","consumer_groups":["x"]}', /there is no consumer group "x"$/],
     ['{"method":"GET","path":"/","authenticated_by":"auth"}', /needs a consumer/],
+    [
+      '{"method":"GET","path":"/","consumer":"ann","authenticated_by":"nope"}',
+      /^authenticated_by: no plugin "nope" is configured$/,
+    ],
   ])('%s has one clear error, and the rest goes on', async (bad, error) => {
     const { code, lines } = await ask([bad, get('/things')])
     expect(code).toBe(0)
