@@ -1,5 +1,4 @@
 import {
-  type CallView,
   HostFailure,
   isPdkMember,
   type Pdk,
@@ -12,7 +11,7 @@ import {
   wrongPhaseText,
 } from '@sallyport/sdk'
 import type { Answer } from './answer.ts'
-import { buildCallView } from './call-view.ts'
+import { writeCallView } from './call-view.ts'
 import { applyCallResult } from './call-result.ts'
 import type { Step } from './chain.ts'
 import type { RequestContext } from './context.ts'
@@ -115,8 +114,8 @@ export class PluginCall implements HostCall {
     }
   }
 
-  view(): CallView {
-    return buildCallView(this)
+  view(): string {
+    return writeCallView(this)
   }
 
   apply(result: unknown): void {

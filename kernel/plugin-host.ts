@@ -1,4 +1,4 @@
-import type { CallView, Pdk, Phase, Plugin, PluginManifest } from '@sallyport/sdk'
+import type { Pdk, Phase, Plugin, PluginManifest } from '@sallyport/sdk'
 
 /** Where the code of a plugin runs. The operator decides it, never a file or a package. */
 export const TIERS = ['inline', 'isolate', 'process', 'remote'] as const
@@ -113,8 +113,8 @@ export interface HostCall {
   /** For the `inline` tier. */
   readonly config: unknown
   readonly pdk: Pdk
-  /** What crosses into a sandbox; built when asked for. */
-  view(): CallView
+  /** What crosses into a sandbox, as the text of a `CallView`; made when asked for. */
+  view(): string
   /**
    * Checks and applies what came out of a sandbox (`CallResult`, but trust nothing), all or nothing.
    * Throws `HostFailure` of kind `refused` when it is not as it should be.

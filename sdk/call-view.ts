@@ -1,14 +1,15 @@
 import type { Consumer, Credential, Route, Service, Target } from './entities.ts'
 import type { UriCaptures } from './pdk.ts'
-import type { Phase } from './phase.ts'
 import type { SerializeValue } from './serialize.ts'
 
 /**
  * What crosses into a sandbox for one handler call: everything that the synchronous part of the PDK
  * answers from. JSON only; header lists are flat (`name, value, name, value`).
+ *
+ * It crosses as a text of one line of JSON for each of `VIEW_PARTS`, in their order, so that a part that
+ * a handler does not look at is not parsed, and one that does not change is not made anew.
  */
 export interface CallView {
-  readonly phase: Phase
   readonly client: {
     readonly ip: string
     readonly port: number
@@ -31,10 +32,10 @@ export interface CallView {
     readonly rawPath: string
     readonly rawQuery: string
     readonly startTimeMs: number
-    readonly headers: readonly string[]
     /** Of a route with a regular expression as path. */
     readonly captures: UriCaptures | null
   }
+  readonly requestHeaders: readonly string[]
   readonly route: Route | null
   readonly service: Service | null
   readonly target: Target | null
@@ -54,6 +55,38 @@ export interface CallView {
     readonly shared: Readonly<Record<string, unknown>>
     readonly plugin: Readonly<Record<string, unknown>>
   }
+}
+
+export const VIEW_PARTS = [
+  'client',
+  'request',
+  'requestHeaders',
+  'route',
+  'service',
+  'target',
+  'response',
+  'serviceResponse',
+  'log',
+  'chunk',
+  'ctx',
+] as const satisfies readonly (keyof CallView)[]
+export type ViewPart = (typeof VIEW_PARTS)[number]
+
+/** The text of a view. JSON has no line breaks of its own. */
+export function writeView(view: CallView): string {
+  return VIEW_PARTS.map((part) => JSON.stringify(view[part])).join('\n')
+}
+
+/** The whole view out of its text. */
+export function readView(text: string): CallView {
+  const lines = text.split('\n')
+  if (lines.length !== VIEW_PARTS.length) {
+    throw new TypeError(
+      `a view is ${VIEW_PARTS.length} lines of JSON, this one has ${lines.length}`,
+    )
+  }
+  const parts = VIEW_PARTS.map((part, at) => [part, JSON.parse(lines[at]!) as unknown] as const)
+  return Object.fromEntries(parts) as unknown as CallView
 }
 
 /** What a client used, as a trusted proxy in front of the gateway tells it. */

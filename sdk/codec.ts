@@ -53,15 +53,28 @@ export class FrameEncoder {
   /** Adds one frame. Throws a `ProtocolError` when it is over the limit; nothing is added then. */
   add(value: unknown): void {
     const packed = this.#packr.pack(value)
-    if (packed.length > this.#limits.frameBytesMax) {
-      throw new ProtocolError(
-        `a frame of ${packed.length} bytes is over the limit of ${this.#limits.frameBytesMax}`,
-      )
-    }
-    this.#reserve(LENGTH_BYTES + packed.length)
-    this.#slab.writeUInt32LE(packed.length, this.#end)
-    this.#slab.set(packed, this.#end + LENGTH_BYTES)
-    this.#end += LENGTH_BYTES + packed.length
+    this.#checkLength(packed.length)
+    this.addWritten(packed.length, (slab, at) => {
+      slab.set(packed, at)
+      return at + packed.length
+    })
+  }
+
+  /**
+   * Adds one frame that `write` writes into `slab` from `at` on, up to `bytesMax` bytes; it returns where
+   * it has ended. Throws like `add`.
+   */
+  addWritten(bytesMax: number, write: (slab: Buffer, at: number) => number): void {
+    this.#reserve(LENGTH_BYTES + bytesMax)
+    const start = this.#end
+    const end = write(this.#slab, start + LENGTH_BYTES)
+    const length = end - start - LENGTH_BYTES
+    this.#checkLength(length)
+    this.#slab[start] = length & 0xff
+    this.#slab[start + 1] = (length >>> 8) & 0xff
+    this.#slab[start + 2] = (length >>> 16) & 0xff
+    this.#slab[start + 3] = length >>> 24
+    this.#end = end
   }
 
   /** The bytes of all frames since the last call. They are the caller's and will not change. */
@@ -69,6 +82,13 @@ export class FrameEncoder {
     const bytes = this.#slab.subarray(this.#start, this.#end)
     this.#start = this.#end
     return bytes
+  }
+
+  #checkLength(length: number): void {
+    const { frameBytesMax } = this.#limits
+    if (length > frameBytesMax) {
+      throw new ProtocolError(`a frame of ${length} bytes is over the limit of ${frameBytesMax}`)
+    }
   }
 
   #reserve(count: number): void {
@@ -82,20 +102,43 @@ export class FrameEncoder {
   }
 }
 
+/** Reads what lies between `start` and `end`. Throws a `ProtocolError` when it is not as it should be. */
+export type ReadFrame<T> = (bytes: Buffer, start: number, end: number) => T
+
+/** The value in a frame, whatever it is. */
+export function valueReader({ depthMax } = FRAME_LIMITS): ReadFrame<unknown> {
+  return (bytes, start, end) => {
+    checkMsgpack(bytes, start, end, depthMax)
+    return unpack(bytes.subarray(start, end))
+  }
+}
+
+const unpackr = new Unpackr({ useRecords: false, moreTypes: false, int64AsType: 'number' })
+
+/** The value of msgpack that was checked before. */
+export function unpack(checked: Uint8Array): unknown {
+  try {
+    return unpackr.unpack(checked)
+  } catch (error) {
+    throw new ProtocolError(`a frame cannot be read: ${(error as Error).message}`)
+  }
+}
+
 /**
- * Takes bytes as they come, cut anywhere, and gives the values of whole frames. Bytes of a frame that
- * is not whole yet are kept; a length over the limit is refused before a byte of it is kept.
+ * Takes bytes as they come, cut anywhere, and gives what `read` makes of whole frames. Bytes of a frame
+ * that is not whole yet are kept; a length over the limit is refused before a byte of it is kept.
  */
-export class FrameDecoder {
-  readonly #unpackr = new Unpackr({ useRecords: false, moreTypes: false, int64AsType: 'number' })
-  readonly #limits: FrameLimits
+export class FrameDecoder<T> {
+  readonly #read: ReadFrame<T>
+  readonly #frameBytesMax: number
   #rest: Uint8Array[] = []
   #restLength = 0
   /** Bytes until there is more to do than keep what comes. */
   #wanted = LENGTH_BYTES
 
-  constructor(limits: FrameLimits = FRAME_LIMITS) {
-    this.#limits = limits
+  constructor(read: ReadFrame<T>, frameBytesMax: number = FRAME_LIMITS.frameBytesMax) {
+    this.#read = read
+    this.#frameBytesMax = frameBytesMax
   }
 
   /** True between two frames: the stream may end here. */
@@ -104,11 +147,11 @@ export class FrameDecoder {
   }
 
   /**
-   * Calls `take` with the value of each frame that became whole. Throws a `ProtocolError` at the first
+   * Calls `take` with what each frame holds that became whole. Throws a `ProtocolError` at the first
    * violation; the decoder cannot be used after it. The bytes are not kept beyond what is unfinished.
    */
-  push(bytes: Uint8Array, take: (value: unknown) => void): void {
-    let data = bytes
+  push(bytes: Uint8Array, take: (value: T) => void): void {
+    let data = toBuffer(bytes)
     if (this.#restLength > 0) {
       if (this.#restLength + bytes.length < this.#wanted) {
         this.#keep(bytes)
@@ -126,33 +169,24 @@ export class FrameDecoder {
     this.#keep(left)
   }
 
-  #readFrames(data: Uint8Array, take: (value: unknown) => void): number {
+  #readFrames(data: Buffer, take: (value: T) => void): number {
     let at = 0
     while (data.length - at >= LENGTH_BYTES) {
       const start = at + LENGTH_BYTES
       const end = start + this.#readLength(data, at)
       if (end > data.length) break
       at = end
-      checkMsgpack(data, start, end, this.#limits.depthMax)
-      take(this.#decode(data.subarray(start, end)))
+      take(this.#read(data, start, end))
     }
     return at
-  }
-
-  #decode(frame: Uint8Array): unknown {
-    try {
-      return this.#unpackr.unpack(frame)
-    } catch (error) {
-      throw new ProtocolError(`a frame cannot be read: ${(error as Error).message}`)
-    }
   }
 
   #readLength(data: Uint8Array, at: number): number {
     const length =
       (data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24)) >>> 0
-    if (length === 0 || length > this.#limits.frameBytesMax) {
+    if (length === 0 || length > this.#frameBytesMax) {
       throw new ProtocolError(
-        `a frame is 1 to ${this.#limits.frameBytesMax} bytes long, this one says ${length}`,
+        `a frame is 1 to ${this.#frameBytesMax} bytes long, this one says ${length}`,
       )
     }
     return length
@@ -163,4 +197,9 @@ export class FrameDecoder {
     this.#rest.push(Uint8Array.prototype.slice.call(bytes))
     this.#restLength += bytes.length
   }
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -101,6 +101,7 @@ export {
   toHeaderObject,
 } from './header-list.ts'
 export { toManifest } from './manifest.ts'
+export { readView, VIEW_PARTS, type ViewPart, writeView } from './call-view.ts'
 export type { CallResult, CallView, ForwardedView, LogView } from './call-view.ts'
 export { HOST_FAILURES, HostFailure, type HostFailureKind } from './host-failure.ts'
 export { decodeQueryPart, encodeQuery, findQueryArg, parseQuery } from './query.ts'

@@ -16,6 +16,11 @@ export function checkMsgpack(
   if (at !== end) throw new ProtocolError(`a frame has ${end - at} bytes after its value`)
 }
 
+/** Checks the one value at `at`, in the array of a frame, and returns where the next one begins. */
+export function endOfItem(frame: Frame, at: number): number {
+  return walk(frame, at, 1)
+}
+
 interface Frame {
   readonly bytes: Uint8Array
   readonly end: number

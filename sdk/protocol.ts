@@ -13,6 +13,8 @@
  * A `payload` is in the encoding that the handshake picked:
  *   `json`     a string that holds JSON; the process in between hands it on unread
  *   `msgpack`  the value itself
+ * A `view` is a map in `msgpack`, and in `json` a line of JSON for each of its parts, in the order of
+ * `VIEW_PARTS` in `call-view.ts`: parts that nobody looks at need not be parsed.
  *
  * Order. The gateway opens with `hello`; the host answers `welcome` or closes. After that the gateway
  * sends work: `load`, `configure`, `call`, `effectResult`, `cancel`, `ping`, `stats`, `close`. The host does it
@@ -84,8 +86,15 @@ export const TIMER_EFFECT = 'timer.sleep'
 export const FAILED_KINDS = ['error', 'timeout', 'memory'] as const
 export type FailedKind = (typeof FAILED_KINDS)[number]
 
-type FieldKind = 'uint' | 'string' | 'boolean' | 'strings' | 'failedKind' | 'payload'
-type Sender = 'gateway' | 'host'
+export type FieldKind =
+  | 'uint'
+  | 'string'
+  | 'boolean'
+  | 'strings'
+  | 'failedKind'
+  | 'payload'
+  | 'view'
+export type Sender = 'gateway' | 'host'
 
 interface MessageRow {
   readonly type: number
@@ -118,7 +127,7 @@ export const MESSAGES = {
   call: {
     type: 5,
     from: 'gateway',
-    fields: { instanceKey: 'string', phase: 'string', timeoutMs: 'uint', view: 'payload' },
+    fields: { instanceKey: 'string', phase: 'string', timeoutMs: 'uint', view: 'view' },
   },
   result: { type: 6, from: 'host', fields: { payload: 'payload' } },
   /**
@@ -152,6 +161,7 @@ interface FieldTypes {
   readonly strings: readonly string[]
   readonly failedKind: FailedKind
   readonly payload: unknown
+  readonly view: unknown
 }
 
 type FieldsOf<Name extends MessageName> = (typeof MESSAGES)[Name]['fields']
@@ -179,95 +189,27 @@ export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
 }
 
-const ID_MAX = 0xffff_ffff
 const ROWS: readonly (readonly [MessageName, MessageRow])[] = Object.entries(MESSAGES).map(
   ([name, row]) => [name as MessageName, row] as const,
 )
-const BY_TYPE = new Map(ROWS.map(([name, row]) => [row.type, toPlan(name, row)]))
-const BY_NAME = new Map(ROWS.map(([name, row]) => [name, toPlan(name, row)]))
 
-interface Plan {
+/** A row of the table as who reads or writes it needs it. */
+export interface MessagePlan {
   readonly name: MessageName
   readonly type: number
   readonly from: Sender
   readonly fields: readonly (readonly [name: string, kind: FieldKind])[]
 }
 
-function toPlan(name: MessageName, row: MessageRow): Plan {
-  return { name, type: row.type, from: row.from, fields: Object.entries(row.fields) }
-}
-
-/** The flat array that stands for a message on the wire. */
-export function toEnvelope(message: Message): unknown[] {
-  const plan = BY_NAME.get(message.name)!
-  const envelope: unknown[] = [plan.type, message.id]
-  const fields = message as unknown as Record<string, unknown>
-  for (const [name] of plan.fields) envelope.push(fields[name])
-  return envelope
-}
-
-/**
- * Checks what came out of a frame and gives the message. `from` says who sent it. Throws a
- * `ProtocolError` that names message and field.
- */
-export function fromEnvelope(
-  envelope: unknown,
-  from: 'host',
-  encoding: PayloadEncoding,
-): HostMessage
-export function fromEnvelope(
-  envelope: unknown,
-  from: 'gateway',
-  encoding: PayloadEncoding,
-): GatewayMessage
-export function fromEnvelope(envelope: unknown, from: Sender, encoding: PayloadEncoding): Message {
-  if (!Array.isArray(envelope))
-    throw new ProtocolError('a frame holds an array, got something else')
-  const [type, id] = envelope as unknown[]
-  const plan = BY_TYPE.get(type as number)
-  if (plan === undefined || plan.from !== from) {
-    throw new ProtocolError(`a ${from} cannot send a message of type ${quote(type)}`)
-  }
-  if (!isUint(id)) throw new ProtocolError(`${plan.name}: id: expected a uint32, got ${quote(id)}`)
-  if (envelope.length !== plan.fields.length + 2) {
-    throw new ProtocolError(
-      `${plan.name}: expected ${plan.fields.length} fields, got ${envelope.length - 2}`,
-    )
-  }
-  const message: Record<string, unknown> = { name: plan.name, id }
-  for (let i = 0; i < plan.fields.length; i++) {
-    const [name, kind] = plan.fields[i]!
-    const value = (envelope as unknown[])[i + 2]
-    if (!isOfKind(value, kind, encoding)) {
-      throw new ProtocolError(`${plan.name}: ${name}: expected ${kind}, got ${quote(value)}`)
-    }
-    message[name] = value
-  }
-  return message as unknown as Message
-}
-
-function isOfKind(value: unknown, kind: FieldKind, encoding: PayloadEncoding): boolean {
-  switch (kind) {
-    case 'uint':
-      return isUint(value)
-    case 'string':
-      return typeof value === 'string'
-    case 'boolean':
-      return typeof value === 'boolean'
-    case 'strings':
-      return Array.isArray(value) && value.every((item) => typeof item === 'string')
-    case 'failedKind':
-      return FAILED_KINDS.includes(value as FailedKind)
-    case 'payload':
-      return encoding === 'msgpack' || typeof value === 'string'
-  }
-}
-
-function isUint(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= ID_MAX
-}
-
-function quote(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40))
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : typeof value
-}
+const PLANS: readonly MessagePlan[] = ROWS.map(([name, row]) => ({
+  name,
+  type: row.type,
+  from: row.from,
+  fields: Object.entries<FieldKind>(row.fields),
+}))
+export const PLAN_BY_TYPE: ReadonlyMap<unknown, MessagePlan> = new Map(
+  PLANS.map((plan) => [plan.type, plan]),
+)
+export const PLAN_BY_NAME = Object.fromEntries(PLANS.map((plan) => [plan.name, plan])) as Readonly<
+  Record<MessageName, MessagePlan>
+>

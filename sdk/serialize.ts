@@ -28,7 +28,7 @@ export function toSerializedRequest(
       uri,
       url: `${request.scheme}://${request.hostname}:${request.port}${uri}`,
       querystring: request.rawQuery,
-      headers: redacted(request.headers),
+      headers: redacted(view.requestHeaders),
       size: log?.requestBytes ?? 0,
     },
     response: {

@@ -10,17 +10,16 @@
 import { unlinkSync } from 'node:fs'
 import { BlockList, connect, createServer, isIP, isIPv6, type Server, type Socket } from 'node:net'
 import { FrameDecoder, FrameEncoder } from './codec.ts'
+import { addMessage, MessageReader } from './message-codec.ts'
 import { PluginService } from './guest/plugin-service.ts'
 import { toManifest } from './manifest.ts'
 import type { Plugin } from './plugin.ts'
 import {
-  fromEnvelope,
   type GatewayMessage,
   type HostMessage,
   type Message,
   PROTOCOL_VERSION,
   ProtocolError,
-  toEnvelope,
 } from './protocol.ts'
 import type { TSchema } from './schema.ts'
 
@@ -70,7 +69,7 @@ export async function serve<const Schema extends TSchema>(
 
 /** One gateway, from its `hello` to its end. Whatever breaks the protocol ends the connection. */
 function serveConnection(socket: Socket, plugin: Plugin): void {
-  const decoder = new FrameDecoder()
+  const decoder = new FrameDecoder(new MessageReader('gateway').read)
   const encoder = new FrameEncoder()
   let isGreeted = false
   let isBroken = false
@@ -80,7 +79,7 @@ function serveConnection(socket: Socket, plugin: Plugin): void {
   const send = (message: HostMessage): void => {
     if (socket.destroyed) return
     if (encoder.length === 0) queueMicrotask(flush)
-    encoder.add(toEnvelope(message))
+    addMessage(encoder, message)
   }
   const service = new PluginService({ plugin, send, toNative })
   const take = (message: GatewayMessage): void => {
@@ -97,7 +96,7 @@ function serveConnection(socket: Socket, plugin: Plugin): void {
   socket.on('data', (bytes) => {
     if (isBroken) return
     try {
-      decoder.push(bytes as Uint8Array, (value) => take(fromEnvelope(value, 'gateway', 'json')))
+      decoder.push(bytes as Uint8Array, take)
     } catch {
       // Not the gateway that this was written for, or none at all: there is nobody to tell. What was
       // answered before goes out.

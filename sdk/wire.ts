@@ -5,17 +5,26 @@
 export {
   FAILED_KINDS,
   type FailedKind,
-  fromEnvelope,
+  type FieldKind,
   type GatewayMessage,
   type HostMessage,
   type Message,
   type MessageName,
   MESSAGES,
   PAYLOAD_ENCODINGS,
+  PLAN_BY_TYPE,
   type PayloadEncoding,
   PROTOCOL_VERSION,
   ProtocolError,
+  type Sender,
   TIMER_EFFECT,
-  toEnvelope,
 } from './protocol.ts'
-export { FRAME_LIMITS, FrameDecoder, FrameEncoder, type FrameLimits } from './codec.ts'
+export {
+  FRAME_LIMITS,
+  FrameDecoder,
+  FrameEncoder,
+  type FrameLimits,
+  type ReadFrame,
+  valueReader,
+} from './codec.ts'
+export { addMessage, MessageReader } from './message-codec.ts'

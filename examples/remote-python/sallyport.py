@@ -50,7 +50,7 @@ class Call:
 
     def header(self, name):
         """The first value of a request header, or None."""
-        headers = self.view["request"]["headers"]
+        headers = self.view["requestHeaders"]
         for at in range(0, len(headers), 2):
             if headers[at].lower() == name.lower():
                 return headers[at + 1]

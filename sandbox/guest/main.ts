@@ -19,7 +19,8 @@ export type GuestOperation =
   | 'describe'
   | 'configure'
   | 'commit'
-  | 'call'
+  | 'calls'
+  | 'answers'
   | 'effect'
   | 'cancel'
   | 'close'
@@ -49,8 +50,10 @@ export function start(
   shareWithModules(dispatcher)
   return (operation, id, ...args) => {
     switch (operation) {
-      case 'call':
-        return dispatcher.call(id, ...(args as [string, string, string]))
+      case 'calls':
+        return dispatcher.calls(args[0] as string)
+      case 'answers':
+        return dispatcher.answers
       case 'effect':
         return dispatcher.effect(id, ...(args as [boolean, string]))
       case 'cancel':

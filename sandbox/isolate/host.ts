@@ -116,8 +116,8 @@ export class IsolateHost implements PluginHost {
   #begin(active: IsolateCall): void | Promise<void> {
     const { call, id } = active
     this.#calls.set(id, active)
-    const view = JSON.stringify(call.view())
-    const end = this.#plugins!.call(id, call.instanceKey, call.phase, view)
+    const { instanceKey, phase } = call
+    const [end] = this.#plugins!.calls([{ id, instanceKey, phase, view: call.view() }]) as [TurnEnd]
     if (end.kind === 'waiting') return active.wait(() => this.#forget(active))
     this.#calls.delete(id)
     if (end.kind === 'result' && !active.isWaitedFor) {

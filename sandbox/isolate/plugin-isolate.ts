@@ -2,7 +2,7 @@ import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import type { Dispatch, GuestOperation } from '../guest/main.ts'
-import type { GuestPort, PostKind } from '@sallyport/sdk/guest'
+import { type GuestCall, type GuestPort, type PostKind, toCallText } from '@sallyport/sdk/guest'
 import type { IsolatedVm } from './load-isolated-vm.ts'
 import { evaluatePlugin } from './evaluate-plugin.ts'
 
@@ -59,6 +59,8 @@ export class PluginIsolate {
   readonly #context: ivm.Context
   readonly #sdk: string
   #postsLeft = POSTS_MAX
+  /** It lets rejections go unhandled. */
+  #isSloppy = false
 
   constructor(options: PluginIsolateOptions) {
     const { isolatedVm, isolateBytesMax, sink, loadMs, turnMs } = options
@@ -109,8 +111,34 @@ export class PluginIsolate {
     this.#turn(this.#turnOptions, ['commit', 0])
   }
 
-  call(id: number, instanceKey: string, phase: string, view: string): TurnEnd {
-    return this.#turn(this.#turnOptions, ['call', id, instanceKey, phase, view])
+  /**
+   * Runs calls in one crossing. The ends are those of the first calls in their order, at least one: the
+   * others have not begun. When the isolate cannot be used any more and there are several calls, nobody
+   * knows which of them it was, and the one end stands for all.
+   */
+  calls(calls: readonly GuestCall[]): TurnEnd[] {
+    const together = this.#isSloppy ? calls.slice(0, 1) : calls
+    const answers = this.#cross(this.#turnOptions, [
+      'calls',
+      0,
+      together.map(toCallText).join('\n'),
+    ])
+    if (typeof answers === 'string') return answers.split('\n').map(toEnd)
+    return answers.kind === 'error' && together.length > 1
+      ? this.#afterRejection(answers)
+      : [answers]
+  }
+
+  /**
+   * A rejection that nobody handled came up among several calls, and took the answers with it. The last
+   * of those that ran is told; the guest still has the answers of the others. From now on each call of
+   * such a plugin crosses alone.
+   */
+  #afterRejection(rejection: TurnEnd): TurnEnd[] {
+    this.#isSloppy = true
+    const answers = this.#cross(this.#turnOptions, ['answers', 0])
+    if (typeof answers !== 'string') return [answers]
+    return [...answers.split('\n').slice(0, -1).map(toEnd), rejection]
   }
 
   effectResult(id: number, ok: boolean, valueJson: string): TurnEnd {
@@ -140,20 +168,25 @@ export class PluginIsolate {
   }
 
   #turn(options: { timeout: number }, args: [GuestOperation, number, ...unknown[]]): TurnEnd {
+    const answer = this.#cross(options, args)
+    return typeof answer === 'string' ? toEnd(answer) : answer
+  }
+
+  /** The guest's answer, or how it was kept from giving one. */
+  #cross(
+    options: { timeout: number },
+    args: [GuestOperation, number, ...unknown[]],
+  ): string | TurnEnd {
     this.#postsLeft = POSTS_MAX
     const cpuBefore = this.#isolate.cpuTime
-    let answer: unknown
     try {
-      answer = this.#dispatch.applySync(undefined, args as never, options as never)
+      return String(this.#dispatch.applySync(undefined, args as never, options as never))
     } catch (error) {
       const end = this.#toEnd(error, `ran for more than ${options.timeout} ms`)
       if (end.kind !== 'timeout') return end
       const burntMs = Number(this.#isolate.cpuTime - cpuBefore) / NS_PER_MS
       return { ...end, wasStarved: burntMs < options.timeout / 2 }
     }
-    if (answer === '') return WAITING
-    const text = String(answer)
-    return { kind: text.charCodeAt(0) === R ? 'result' : 'failed', payload: text.slice(1) }
   }
 
   #take(kind: PostKind, id: number, rest: (number | string)[]): void {
@@ -181,6 +214,12 @@ export class PluginIsolate {
 }
 
 const R = 0x72
+
+function toEnd(answer: string): TurnEnd {
+  if (answer === '') return WAITING
+  return { kind: answer.charCodeAt(0) === R ? 'result' : 'failed', payload: answer.slice(1) }
+}
+
 const TEXT_LENGTH_MAX = 500
 
 function textOf(error: unknown): string {

@@ -1,3 +1,4 @@
+import type { GuestCall } from '@sallyport/sdk/guest'
 import { PluginIsolate, type PluginIsolateOptions, type TurnEnd } from './plugin-isolate.ts'
 
 /** As for one isolate. Ids of effects are the set's own, whichever guest they come from. */
@@ -75,14 +76,23 @@ export class PluginSet {
     )
   }
 
-  call(id: number, instanceKey: string, phase: string, view: string): TurnEnd {
+  /** The isolate that a call would run in: only calls of the same one can cross together. */
+  isolateOf(instanceKey: string): PluginIsolate | null {
+    return this.#byInstance.get(instanceKey) ?? null
+  }
+
+  /** Runs the first of these calls of one isolate, one or more, as `PluginIsolate.calls` says. */
+  calls(calls: readonly GuestCall[]): TurnEnd[] {
+    const { instanceKey } = calls[0]!
     const isolate = this.#byInstance.get(instanceKey)
-    if (isolate === undefined) return toFailed(`there is no instance "${instanceKey}"`)
+    if (isolate === undefined) return [toFailed(`there is no instance "${instanceKey}"`)]
     // Put there first: a call may wait and end within one turn.
-    this.#waiting.set(id, isolate)
-    const end = isolate.call(id, instanceKey, phase, view)
-    if (end.kind !== 'waiting') this.#forget(id)
-    return end
+    for (const { id } of calls) this.#waiting.set(id, isolate)
+    const ends = isolate.calls(calls)
+    for (let i = 0; i < calls.length; i++) {
+      if (ends[i]?.kind !== 'waiting') this.#forget(calls[i]!.id)
+    }
+    return ends
   }
 
   /** `callId` of what the effect belonged to; null when nobody waits for it any more. */

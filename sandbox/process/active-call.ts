@@ -53,7 +53,6 @@ export class ActiveCall {
   submit(process: SandboxProcess, events: PieceEvents): void {
     const { call } = this
     try {
-      const view = JSON.stringify(call.view())
       this.#piece = new Piece('call', events)
       this.#process = process
       process.send(this.#piece, {
@@ -61,7 +60,7 @@ export class ActiveCall {
         instanceKey: call.instanceKey,
         phase: call.phase,
         timeoutMs: Math.ceil(call.timeoutMs),
-        view,
+        view: call.view(),
       })
     } catch (error) {
       this.fail('error', `the call cannot be sent to its sandbox: ${(error as Error).message}`)

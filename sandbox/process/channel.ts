@@ -1,15 +1,12 @@
 import type { Duplex } from 'node:stream'
 import {
+  addMessage,
   FrameDecoder,
   FrameEncoder,
-  FRAME_LIMITS,
-  fromEnvelope,
   type GatewayMessage,
   type HostMessage,
-  MESSAGES,
-  type PayloadEncoding,
+  MessageReader,
   ProtocolError,
-  toEnvelope,
 } from '@sallyport/sdk/protocol'
 import { fromJsonPayloads, toJsonPayloads } from './msgpack-payloads.ts'
 
@@ -18,9 +15,6 @@ export interface ChannelEvents {
   /** The stream is over: what was wrong, or null when the other end closed it. */
   end(error: Error | null): void
 }
-
-/** A payload lies in the array of its message, and a result is an object of a list of lists. */
-const ENVELOPE_NESTING = 4
 
 /**
  * Messages over a stream, both ways. What is sent in one turn of the event loop leaves in one write.
@@ -31,23 +25,14 @@ export class Channel {
   readonly #stream: Duplex
   readonly #events: ChannelEvents
   readonly #encoder = new FrameEncoder()
-  readonly #decoder: FrameDecoder
-  readonly #encodings: readonly PayloadEncoding[]
-  #encoding: PayloadEncoding = 'json'
+  readonly #reader = new MessageReader('host')
+  readonly #decoder = new FrameDecoder(this.#reader.read)
   #flushing = false
   #ended = false
 
-  constructor(
-    stream: Duplex,
-    events: ChannelEvents,
-    encodings: readonly PayloadEncoding[] = ['json'],
-  ) {
+  constructor(stream: Duplex, events: ChannelEvents) {
     this.#stream = stream
     this.#events = events
-    this.#encodings = encodings
-    const nesting = encodings.includes('msgpack') ? ENVELOPE_NESTING : 0
-    const depthMax = FRAME_LIMITS.depthMax + nesting
-    this.#decoder = new FrameDecoder({ ...FRAME_LIMITS, depthMax })
     stream.on('data', (bytes: Buffer) => this.#read(bytes))
     stream.on('error', (error: Error) => this.#end(error))
     stream.on('close', () => this.#end(null))
@@ -57,8 +42,8 @@ export class Channel {
   /** Throws a `ProtocolError` when the message is too large for a frame. */
   send(message: GatewayMessage): void {
     if (this.#ended) return
-    const isJson = this.#encoding === 'json'
-    this.#encoder.add(toEnvelope(isJson ? message : fromJsonPayloads(message)))
+    const { encoding } = this.#reader
+    addMessage(this.#encoder, encoding === 'json' ? message : fromJsonPayloads(message), encoding)
     if (this.#flushing) return
     this.#flushing = true
     queueMicrotask(() => this.#flush())
@@ -77,9 +62,7 @@ export class Channel {
   #read(bytes: Buffer): void {
     if (this.#ended) return
     try {
-      this.#decoder.push(bytes, (value) => {
-        if (!this.#ended) this.#events.message(this.#toMessage(value))
-      })
+      this.#decoder.push(bytes, this.#take)
     } catch (error) {
       // What the receiver of a message throws is the receiver's verdict on the sender as well.
       if (!(error instanceof ProtocolError)) throw error
@@ -87,12 +70,10 @@ export class Channel {
     }
   }
 
-  #toMessage(value: unknown): HostMessage {
-    if (Array.isArray(value) && value[0] === MESSAGES.welcome.type) {
-      this.#encoding = this.#encodings.find((encoding) => encoding === value[3]) ?? 'json'
-    }
-    const message = fromEnvelope(value, 'host', this.#encoding)
-    return this.#encoding === 'json' ? message : toJsonPayloads(message)
+  readonly #take = (message: HostMessage): void => {
+    if (this.#ended) return
+    const isJson = this.#reader.encoding === 'json'
+    this.#events.message(isJson ? message : toJsonPayloads(message))
   }
 
   #end(error: Error | null): void {

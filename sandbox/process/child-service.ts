@@ -1,4 +1,4 @@
-import type { GatewayMessage, HostMessage } from '@sallyport/sdk/protocol'
+import { type GatewayMessage, type HostMessage, ProtocolError } from '@sallyport/sdk/protocol'
 import type { GuestOptions } from '@sallyport/sdk/guest'
 import type { IsolatedVm } from '../isolate/load-isolated-vm.ts'
 import { createNative } from '../isolate/native.ts'
@@ -14,27 +14,88 @@ export interface LoadOptions {
 }
 
 type Work = Exclude<GatewayMessage, { name: 'hello' }>
-type Send = (message: HostMessage) => void
+type Call = Extract<Work, { name: 'call' }>
 
-const STARTED_WITHOUT_LOAD = 'nothing is loaded'
+/** Frames leave when they are flushed, in the order in which they were sent. */
+export interface ChildPort {
+  send(message: HostMessage): void
+  flush(): void
+}
 
-/** Does the work of a sandbox host: each piece ends with exactly one frame, which is sent last. */
+/** So many calls are answered together at most; who is to blame for an end is not known among them. */
+const CALLS_MAX = 16
+
+const NOTHING_LOADED: TurnEnd = { kind: 'error', payload: 'nothing is loaded' }
+
+/**
+ * Does the work of a sandbox host: each piece ends with exactly one frame, which is sent last. Calls that
+ * lie one behind the other and are for the same isolate cross into it together.
+ */
 export class ChildService {
   readonly #isolatedVm: IsolatedVm
-  readonly #send: Send
+  readonly #port: ChildPort
   #plugins: PluginSet | null = null
-  /** The work at hand, and its end when it came while the turn was running. */
-  #workId = -1
+  /** Calls that have not begun. */
+  #calls: Call[] = []
+  /** The work at hand, and what of it came to its end while the turn was running. */
+  readonly #turnEnds = new Map<number, HostMessage | null>()
   /** Set when an isolate was stopped from outside: no further work can be done. */
   isBroken = false
-  #workEnd: HostMessage | null = null
 
-  constructor(isolatedVm: IsolatedVm, send: Send) {
+  constructor(isolatedVm: IsolatedVm, port: ChildPort) {
     this.#isolatedVm = isolatedVm
-    this.#send = send
+    this.#port = port
   }
 
+  /** Takes a piece of work. A call may wait for those that come with it, until `doCalls`. */
   work(message: Work): void {
+    if (message.name === 'call') {
+      if (!this.#fits(message)) this.doCalls()
+      if (!this.isBroken) this.#calls.push(message)
+      return
+    }
+    this.doCalls()
+    if (this.isBroken) return
+    this.#work(message)
+    this.#port.flush()
+  }
+
+  /** Does the calls that were taken. */
+  doCalls(): void {
+    while (this.#calls.length > 0 && !this.isBroken) {
+      this.#doSome()
+      this.#port.flush()
+    }
+  }
+
+  #fits({ instanceKey }: Call): boolean {
+    const [first] = this.#calls
+    if (first === undefined) return true
+    if (this.#calls.length === CALLS_MAX || this.#plugins === null) return false
+    return this.#plugins.isolateOf(instanceKey) === this.#plugins.isolateOf(first.instanceKey)
+  }
+
+  #doSome(): void {
+    const calls = this.#calls
+    if (this.#plugins === null) {
+      for (const { id } of calls) this.#answer(id, NOTHING_LOADED)
+      this.#calls = []
+      return
+    }
+    for (const { id } of calls) this.#turnEnds.set(id, null)
+    const ends = this.#plugins.calls(calls)
+    if (ends.length > calls.length) throw new ProtocolError('a view has lines of other calls')
+    this.#calls = calls.slice(ends.length)
+    // Which of them was it? The gateway gives them to another host one by one, and sees.
+    if (calls.length > 1 && isBroken(ends[0]!)) {
+      this.isBroken = true
+      return
+    }
+    for (let i = 0; i < ends.length; i++) this.#endTurn(calls[i]!.id, ends[i]!)
+    this.#turnEnds.clear()
+  }
+
+  #work(message: Exclude<Work, Call>): void {
     switch (message.name) {
       case 'load':
         this.#prepare(message)
@@ -43,11 +104,6 @@ export class ChildService {
       case 'configure':
         this.#turn(message.id, (plugins) =>
           plugins.configure(message.id, message.instances as string),
-        )
-        return
-      case 'call':
-        this.#turn(message.id, (plugins) =>
-          plugins.call(message.id, message.instanceKey, message.phase, message.view as string),
         )
         return
       case 'effectResult':
@@ -89,7 +145,7 @@ export class ChildService {
         effect: (id, call, member, args) => this.#send({ name: 'effect', id, call, member, args }),
         end: (id, kind, payload) => {
           const frame = toFrame(id, { kind, payload })
-          if (id === this.#workId) this.#workEnd = frame
+          if (this.#turnEnds.has(id)) this.#turnEnds.set(id, frame)
           else this.#send(frame)
         },
       },
@@ -98,15 +154,17 @@ export class ChildService {
 
   #turn(id: number, run: (plugins: PluginSet) => TurnEnd): void {
     if (this.#plugins === null) {
-      this.#answer(id, { kind: 'error', payload: STARTED_WITHOUT_LOAD })
+      this.#answer(id, NOTHING_LOADED)
       return
     }
-    this.#workId = id
-    this.#workEnd = null
-    const end = run(this.#plugins)
-    this.#workId = -1
-    if (end.kind !== 'waiting') this.#answer(id, end)
-    else this.#send(this.#workEnd ?? { name: 'ack', id })
+    this.#turnEnds.set(id, null)
+    this.#endTurn(id, run(this.#plugins))
+    this.#turnEnds.clear()
+  }
+
+  #endTurn(id: number, end: TurnEnd): void {
+    if (end.kind === 'waiting') this.#send(this.#turnEnds.get(id) ?? { name: 'ack', id })
+    else this.#answer(id, end)
   }
 
   #effectResult(id: number, ok: boolean, value: string): void {
@@ -114,6 +172,10 @@ export class ChildService {
     if (done !== null && done.end.kind !== 'waiting') this.#answer(done.callId, done.end)
     if (this.isBroken) return
     this.#send({ name: 'ack', id })
+  }
+
+  #send(message: HostMessage): void {
+    this.#port.send(message)
   }
 
   #answer(id: number, end: TurnEnd): void {

@@ -23,10 +23,13 @@ export class ChildWatch {
   /** Null for a plugin that no tenant owns. */
   readonly #budget: CpuBudget | null
   #process: SandboxProcess | null = null
+  readonly #nowMs: () => number
+  #suspectUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(options: WatchOptions) {
     const { name, tenant, limits } = options
     this.#limits = limits
+    this.#nowMs = options.nowMs
     this.#clock = new KillClock(limits)
     this.#budget = tenant === null ? null : new CpuBudget(name, options)
   }
@@ -55,9 +58,16 @@ export class ChildWatch {
     return burntMs !== null && burntMs < this.#limits.handlerCpuMs
   }
 
-  /** Whether the child may be given one more call: the tenant's budget decides. */
+  /** A child has died: for some time calls go to its successors one by one, so that each is known. */
+  suspect(): void {
+    this.#suspectUntilMs = this.#nowMs() + this.#limits.strikeWindowMs
+  }
+
+  /** Whether the child may be given one more call: suspicion and the tenant's budget decide. */
   mayBegin(): boolean {
-    return this.#budget?.mayBegin(this.#process?.pieces ?? 0) ?? true
+    const pieces = this.#process?.pieces ?? 0
+    if (pieces > 0 && this.#nowMs() < this.#suspectUntilMs) return false
+    return this.#budget?.mayBegin(pieces) ?? true
   }
 
   /** Whether the tenant has used up its budget, but for what it gets from moment to moment. */

@@ -1,19 +1,18 @@
 /**
  * The sandbox host process. It reads frames from descriptor 3, does the work strictly in order, and
- * writes each answer before it looks at the next frame, so that its supervisor always knows which
- * piece of work it is in. It has no event loop to speak of: reading blocks, and nothing happens but
+ * writes the answers before it goes on, those of a few calls that cross together at once. It has no event loop to speak of: reading blocks, and nothing happens but
  * because of a frame. It ends when the descriptor is closed.
  */
 import { readSync, writeSync } from 'node:fs'
 import {
+  addMessage,
   FrameDecoder,
   FrameEncoder,
-  fromEnvelope,
+  type GatewayMessage,
   type HostMessage,
-  type Message,
+  MessageReader,
   PROTOCOL_VERSION,
   ProtocolError,
-  toEnvelope,
 } from '@sallyport/sdk/protocol'
 import { loadIsolatedVm } from '../isolate/load-isolated-vm.ts'
 import type { ChildReport } from './child-facts.ts'
@@ -59,9 +58,9 @@ new isolatedVm.Isolate({ memoryLimit: 8 }).dispose()
 // The zone of the clock is read from a file, at its first use.
 new Date().getTimezoneOffset()
 const buffer = Buffer.allocUnsafe(READ_BYTES)
-const decoder = new FrameDecoder()
+const decoder = new FrameDecoder(new MessageReader('gateway').read)
 const encoder = new FrameEncoder()
-const service = new ChildService(isolatedVm, send)
+const service = new ChildService(isolatedVm, { send, flush })
 let greeted = false
 let report: ChildReport | null = null
 /** Behind the filter Node cannot end a process: it closes its event loop, by io_uring (see below). */
@@ -113,20 +112,24 @@ function readFrames(): void {
     if (!(error instanceof ProtocolError)) throw error
     end(EXIT_PROTOCOL)
   }
+  service.doCalls()
+  endIfBroken()
 }
 
-function take(value: unknown): void {
-  const message = fromEnvelope(value, 'gateway', 'json')
+function take(message: GatewayMessage): void {
   if (greeted) {
     if (message.name === 'hello') throw new ProtocolError('a second hello')
     service.work(message)
+    endIfBroken()
   } else greet(message)
-  flush()
-  // After a deadline or the end of an isolate nothing of V8 is to be relied on any more.
+}
+
+/** After a deadline or the end of an isolate nothing of V8 is to be relied on any more. */
+function endIfBroken(): void {
   if (service.isBroken) end(EXIT_BROKEN)
 }
 
-function greet(message: Message): void {
+function greet(message: GatewayMessage): void {
   if (message.name !== 'hello') throw new ProtocolError('the first frame is no hello')
   if (message.protocol !== PROTOCOL_VERSION || !message.encodings.includes('json')) {
     throw new ProtocolError('the gateway speaks another protocol')
@@ -139,10 +142,11 @@ function greet(message: Message): void {
     encoding: 'json',
     info: JSON.stringify(report),
   })
+  flush()
 }
 
 function send(message: HostMessage): void {
-  encoder.add(toEnvelope(message))
+  addMessage(encoder, message)
 }
 
 function flush(): void {

@@ -171,6 +171,11 @@ export class WireHost implements PluginHost {
     if (watch.isScarce) for (const active of this.#held) this.#throttle(active)
   }
 
+  /** In a turn of its own: many may end at once. */
+  #releaseSoon(): void {
+    if (this.#held.size > 0) setImmediate(() => this.#release())
+  }
+
   #throttle(active: ActiveCall): void {
     if (active.isThrottled) return
     active.isThrottled = true
@@ -191,6 +196,7 @@ export class WireHost implements PluginHost {
         else this.#onFailed(active, message)
       },
       onEffect: (message) => this.#onEffect(active, message),
+      onAck: () => this.#releaseSoon(),
     })
   }
 
@@ -278,8 +284,7 @@ export class WireHost implements PluginHost {
   #onOver(active: ActiveCall, failure: HostFailureKind | null): void {
     this.#calls.delete(active)
     this.#held.delete(active)
-    // In a turn of its own: many may end at once.
-    if (this.#held.size > 0) setImmediate(() => this.#release())
+    this.#releaseSoon()
     if (failure === null) return
     if (failure === 'timeout') this.#timeoutCount++
     else this.#errorCount++

@@ -1,3 +1,4 @@
+import { readView } from '@sallyport/sdk'
 import {
   type GatewayMessage,
   type HostMessage,
@@ -11,14 +12,16 @@ const PAYLOADS: ReadonlyMap<MessageName, readonly string[]> = new Map(
   Object.entries(MESSAGES).map(([name, { fields }]) => [
     name as MessageName,
     Object.entries(fields as Readonly<Record<string, string>>).flatMap(([field, kind]) =>
-      kind === 'payload' ? [field] : [],
+      kind === 'payload' || kind === 'view' ? [field] : [],
     ),
   ]),
 )
 
 /** A message whose payloads are JSON as one whose payloads are values. */
 export function fromJsonPayloads(message: GatewayMessage): GatewayMessage {
-  return withPayloads(message, (json) => JSON.parse(json as string) as unknown)
+  return withPayloads(message, (json, field) =>
+    field === 'view' ? readView(json as string) : (JSON.parse(json as string) as unknown),
+  )
 }
 
 /**

@@ -13,7 +13,7 @@ import { Piece, type WorkMessage } from './piece.ts'
 /** What is left of a child that is gone. Pieces in the order in which they were sent. */
 export interface Remains {
   readonly reason: string
-  /** The piece that was being done; null when the child was idle. */
+  /** The piece that was being done; null when the child was idle, or when nobody knows which it was. */
   readonly head: Piece | null
   readonly waiting: readonly Piece[]
   /** Not begun. */
@@ -24,6 +24,11 @@ export interface SandboxProcessOptions {
   readonly child: LaunchedChild
   readonly startMs: number
   readonly stderrBytesMax: number
+  /**
+   * It may do several calls that lie one behind the other before it answers the first: when it dies
+   * meanwhile, nobody knows which of them it was, and none has done anything beyond it.
+   */
+  readonly answersTogether?: boolean
   /** What it may pick for payloads, best first; `json` alone unless told. */
   readonly encodings?: readonly PayloadEncoding[]
   /** Called once, after the process has ended or was killed. */
@@ -67,7 +72,7 @@ export class SandboxProcess {
       end: (error) => this.kill(error === null ? 'it closed its channel' : error.message),
     }
     this.#encodings = options.encodings ?? ['json']
-    this.#channel = new Channel(channel, events, this.#encodings)
+    this.#channel = new Channel(channel, events)
     this.ready = this.#greet()
     this.ready.catch(() => undefined)
     this.#exited = new Promise((resolve) => {
@@ -218,11 +223,12 @@ export class SandboxProcess {
     if (!head.mayWait) {
       head.state = 'over'
       if (head.kind === 'cancel') this.#finish(head.belongsTo!)
-      head.onAck?.()
+      head.onAck()
       return
     }
     head.state = 'waiting'
     this.#waiting.set(id, head)
+    head.onAck()
     if (head.isCancelled) this.#sendCancel(head)
   }
 
@@ -288,8 +294,13 @@ export class SandboxProcess {
     const told = this.#killReason ?? reason
     this.#greeting?.reject(new Error(`the sandbox process ended: ${told}`))
     const pieces = this.#queue.slice(this.#first)
-    const head = this.#isBetween ? null : (pieces.shift() ?? null)
-    const queued = pieces
-    this.#onDown({ reason: told, head, queued, waiting: [...this.#waiting.values()] })
+    const isKnown = !this.#isBetween && !this.#mayBeOneOf(pieces)
+    const head = isKnown ? (pieces.shift() ?? null) : null
+    this.#onDown({ reason: told, head, queued: pieces, waiting: [...this.#waiting.values()] })
+  }
+
+  #mayBeOneOf(pieces: readonly Piece[]): boolean {
+    if (this.#options.answersTogether !== true || pieces.length < 2) return false
+    return pieces[0]!.kind === 'call' && pieces[1]!.kind === 'call'
   }
 }

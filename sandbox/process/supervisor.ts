@@ -233,6 +233,7 @@ export class Supervisor {
     sandbox.onDown(reason)
     if (this.#isClosing()) return
     this.kills++
+    this.watch.suspect()
     const { stderr } = sandbox.process
     this.#options.log({
       level: 'err',

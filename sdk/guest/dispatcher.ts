@@ -1,16 +1,20 @@
 import {
-  type CallView,
   PdkError,
   type PdkErrorCode,
   type Phase,
   type Plugin,
   toManifest,
+  VIEW_PARTS,
 } from '../index.ts'
+import { toFailed } from './call-text.ts'
 import { toErrorText } from './error-text.ts'
 import { type CallRealm, HandlerCall, type Occasion } from './handler-call.ts'
+import { toLazyView } from './lazy-view.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
 import { createLifecyclePdk, createPdk } from './pdk.ts'
 import {
+  dateNow,
+  indexOf,
   isArray,
   jsonParse,
   jsonStringify,
@@ -19,6 +23,8 @@ import {
   promiseThen,
   SafeMap,
   slice,
+  split,
+  toNumber,
   toPromise,
   toText,
 } from './primordials.ts'
@@ -38,6 +44,10 @@ interface Instance {
 type Instances = SafeMap<string, Instance>
 
 const LINES_MAX = 64
+/** A call is a line of its own before those of its view. */
+const CALL_LINES = 1 + VIEW_PARTS.length
+/** No further call is begun in a turn after this time: milliseconds of wall clock. */
+const CALLS_MS = 2
 /** No request: only `log`, `node` and `plugin` can be used, which look at none of it. */
 const NO_VIEW = null as never
 
@@ -58,6 +68,7 @@ export class Dispatcher {
   #staged: Instances | null = null
   #initialised = false
   #current: HandlerCall | null = null
+  #answers = ''
 
   constructor(port: GuestPort, options: GuestOptions) {
     this.#realm = { port, options, effects: new SafeMap(), nextEffectId: 1 }
@@ -140,18 +151,49 @@ export class Dispatcher {
     return ''
   }
 
-  call(id: number, instanceKey: string, phase: string, view: string): string {
-    const instance = this.#instances.get(instanceKey)
+  /**
+   * Runs calls one after the other: of each a line `id phase instanceKey` and the lines of its view. The
+   * answers, a line each, may be fewer than the calls: who waits is the last, because what its promise
+   * does at the end of the turn must find it as the one whose turn it is; and after some time the host
+   * is to know how far it got. The calls that are left have not begun.
+   */
+  calls(text: string): string {
+    const lines = split(text, '\n')
+    if (lines.length % CALL_LINES !== 0) {
+      return toFailed(`a view is ${VIEW_PARTS.length} lines of JSON, this one has others`)
+    }
+    const beganMs = dateNow()
+    let answers = ''
+    for (let at = 0; at < lines.length; at += CALL_LINES) {
+      const answer = this.#call(lines, at)
+      answers = at === 0 ? answer : `${answers}\n${answer}`
+      if (answer === '' || dateNow() - beganMs >= CALLS_MS) break
+    }
+    return (this.#answers = answers)
+  }
+
+  /** What `calls` gave, for a host to which it did not come. */
+  get answers(): string {
+    return this.#answers
+  }
+
+  #call(lines: readonly string[], at: number): string {
+    const head = lines[at]!
+    const phaseAt = indexOf(head, ' ') + 1
+    const keyAt = indexOf(head, ' ', phaseAt) + 1
+    const phase = slice(head, phaseAt, keyAt - 1)
+    const key = slice(head, keyAt)
+    const instance = this.#instances.get(key)
     const handler = this.#plugin?.[phase as Phase]
     const call = new HandlerCall({
-      id,
+      id: toNumber(slice(head, 0, phaseAt - 1)),
       phase: phase as Occasion,
-      view: jsonParse(view) as CallView,
+      view: toLazyView(lines, at + 1),
       pluginId: instance?.id ?? '',
       realm: this.#realm,
     })
     if (instance === undefined || handler === undefined) {
-      return `f${call.fail(`there is no instance "${instanceKey}" with a handler for ${phase}`)}`
+      return `f${call.fail(`there is no instance "${key}" with a handler for ${phase}`)}`
     }
     return this.#run(call, () =>
       handler.call(this.#plugin, createPdk(call), instance.config as never),

@@ -1,5 +1,6 @@
 import type { Plugin } from '../plugin.ts'
 import type { GatewayMessage, HostMessage } from '../protocol.ts'
+import { toCallText, toFailed } from './call-text.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
 import { jsonParse, jsonStringify } from './primordials.ts'
@@ -42,9 +43,7 @@ export class PluginService {
         this.#turn(id, (dispatcher) => dispatcher.configure(id, message.instances as string))
         return
       case 'call':
-        this.#turn(id, (dispatcher) =>
-          dispatcher.call(id, message.instanceKey, message.phase, message.view as string),
-        )
+        this.#turn(id, (dispatcher) => dispatcher.calls(toCallText(message)))
         return
       case 'effectResult':
         this.#dispatcher?.effect(id, message.ok, message.value as string)
@@ -145,8 +144,4 @@ export class PluginService {
     this.#configuring.delete(id)
     this.#dispatcher?.cancel(id)
   }
-}
-
-function toFailed(message: string): string {
-  return `f${jsonStringify({ message, decided: false, log: [] })}`
 }

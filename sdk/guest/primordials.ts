@@ -24,6 +24,7 @@ export const {
 } = Object
 export const { isArray } = Array
 export const toText = String
+export const toNumber = Number
 const promiseResolveMethod = uncurry(
   Promise.resolve as (this: unknown, value: unknown) => Promise<unknown>,
 )
@@ -41,6 +42,11 @@ export const promiseThen = uncurry(
   ) => Promise<unknown>,
 )
 export const slice = uncurry(String.prototype.slice)
+export const split = uncurry(
+  String.prototype.split as (this: string, separator: string) => string[],
+)
+export const indexOf = uncurry(String.prototype.indexOf)
+export const { now: dateNow } = Date
 export const charCodeAt = uncurry(String.prototype.charCodeAt)
 export const test = uncurry(RegExp.prototype.exec as (this: RegExp, text: string) => unknown)
 

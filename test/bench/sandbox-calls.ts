@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { Duplex } from 'node:stream'
-import { FrameEncoder, toEnvelope } from '@sallyport/sdk/protocol'
+import { addMessage, FrameEncoder } from '@sallyport/sdk/protocol'
 import type { PluginHost } from '../../kernel/plugin-host.ts'
 import {
   type Figure,
@@ -110,9 +110,9 @@ async function callInCrowd(host: PluginHost, call: Parameters<PluginHost['call']
 function toFrame(): Buffer {
   const { call } = makeRepeatable()
   const { instanceKey, phase, timeoutMs } = call
-  const view = JSON.stringify(call.view())
+  const view = call.view()
   const encoder = new FrameEncoder()
-  encoder.add(toEnvelope({ name: 'call', id: 1, instanceKey, phase, timeoutMs, view }))
+  addMessage(encoder, { name: 'call', id: 1, instanceKey, phase, timeoutMs, view })
   return encoder.take()
 }
 

@@ -10,7 +10,6 @@ import fc from 'fast-check'
 import { HostFailure } from '@sallyport/sdk'
 import {
   FrameDecoder,
-  fromEnvelope,
   type HostMessage,
   type PayloadEncoding,
   ProtocolError,
@@ -24,7 +23,8 @@ import { type ChildHandle, prepareLaunch } from '../../sandbox/process/launch.ts
 import { Piece } from '../../sandbox/process/piece.ts'
 import { SandboxProcess } from '../../sandbox/process/sandbox-process.ts'
 import { importModules } from '../sandbox/tiers.ts'
-import { makePlugin } from '../support/host-call.ts'
+import { makeCall, makePlugin } from '../support/host-call.ts'
+import { referenceReader } from './reference-reader.ts'
 import { type Frames, mutatedStreams, type Stream, toBytes, toPieces } from './mutated-frames.ts'
 
 /** `npm run test:fuzz` says more. Counted in frames. */
@@ -35,6 +35,7 @@ const BATCH = 200
 const HEAP_BYTES_MAX = 16 * 1024 * 1024
 const CALLS = 5
 const FIRST_ID = 2
+const VIEW = makeCall({ key: 'k', view: { request: { id: 'x' } } }).view()
 
 setFlagsFromString('--expose_gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -192,8 +193,8 @@ function reference(
 function readFrame(frame: Buffer, encoding: PayloadEncoding): HostMessage | null {
   let message: HostMessage | null = null
   try {
-    new FrameDecoder({ frameBytesMax: 8 * 1024 * 1024, depthMax: 68 }).push(frame, (value) => {
-      message = fromEnvelope(value, 'host', encoding)
+    new FrameDecoder(referenceReader('host', encoding)).push(frame, (value) => {
+      message = value
     })
   } catch (error) {
     expect(error).toBeInstanceOf(ProtocolError)
@@ -250,7 +251,7 @@ test.each(['json', 'msgpack'] as const)(
           instanceKey: 'k',
           phase: 'access',
           timeoutMs: 1,
-          view: '{}',
+          view: VIEW,
         })
         expect(piece.id).toBe(FIRST_ID + index)
       }
@@ -289,7 +290,7 @@ function gatewayFrames(
 ): fc.Arbitrary<Frames> {
   const id = fc.integer({ min: 3, max: 30 })
   const view = fc.oneof(
-    { weight: 6, arbitrary: fc.constant('{"request":{"id":"x"},"ctx":{"shared":{},"plugin":{}}}') },
+    { weight: 6, arbitrary: fc.constant(VIEW) },
     { weight: 1, arbitrary: fc.json({ maxDepth: 2 }) },
     { weight: 1, arbitrary: fc.string({ maxLength: 20 }) },
   )
@@ -309,11 +310,10 @@ function gatewayFrames(
 /** How often each id is asked for in what can be read of a stream. */
 function idsOf(pieces: readonly Buffer[]): ReadonlyMap<number, number> {
   const ids = new Map<number, number>()
-  const decoder = new FrameDecoder()
+  const decoder = new FrameDecoder(referenceReader('gateway'))
   try {
     for (const piece of pieces) {
-      decoder.push(piece, (value) => {
-        const { id } = fromEnvelope(value, 'gateway', 'json')
+      decoder.push(piece, ({ id }) => {
         ids.set(id, (ids.get(id) ?? 0) + 1)
       })
     }
@@ -337,11 +337,10 @@ test(
       const socket = connect(served.socket)
       const pieces = toPieces(stream)
       const asked = idsOf(pieces)
-      const decoder = new FrameDecoder()
+      const decoder = new FrameDecoder(referenceReader('host'))
       socket.on('data', (bytes: Buffer) =>
-        decoder.push(bytes, (value) => {
+        decoder.push(bytes, (message) => {
           // Whatever it was asked, what it says is by the protocol.
-          const message = fromEnvelope(value, 'host', 'json')
           count(message.name)
           if (message.name === 'effect') expect(asked.has(message.call)).toBe(true)
           else if (message.name !== 'welcome') expect(asked.has(message.id)).toBe(true)
@@ -385,11 +384,10 @@ test(
       child.stderr!.resume()
       const pieces = toPieces(stream)
       const asked = idsOf(pieces)
-      const decoder = new FrameDecoder()
+      const decoder = new FrameDecoder(referenceReader('host'))
       let answers = 0
       channel.on('data', (bytes: Buffer) =>
-        decoder.push(bytes, (value) => {
-          const message = fromEnvelope(value, 'host', 'json')
+        decoder.push(bytes, (message) => {
           count(message.name)
           // Three are for the opening.
           if (answers++ < 3) expect(['welcome', 'result']).toContain(message.name)

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { duplexPair } from 'node:stream'
 import type { ChildProcess } from 'node:child_process'
-import { FrameDecoder, FrameEncoder } from '@sallyport/sdk/protocol'
+import { FrameDecoder, FrameEncoder, valueReader } from '@sallyport/sdk/protocol'
 import { describe, expect, test } from 'vitest'
 import { ProcessHost } from '../../sandbox/process/host.ts'
 import type { LaunchedChild } from '../../sandbox/process/launch.ts'
@@ -38,7 +38,7 @@ function launchFake(answer: (frame: Frame, reply: Reply) => void): LaunchedChild
     },
   })
   Object.assign(channel, { unref: () => undefined })
-  const decoder = new FrameDecoder()
+  const decoder = new FrameDecoder(valueReader())
   const reply: Reply = (frames) => {
     if (Buffer.isBuffer(frames)) {
       far.write(frames)
@@ -62,14 +62,14 @@ function launchFake(answer: (frame: Frame, reply: Reply) => void): LaunchedChild
   return { process: child, channel }
 }
 
-/** The first child does what `answer` says, those after it answer every call. */
-async function startWith(answer: (frame: Frame, reply: Reply) => void) {
+/** The first children do what `answers` say, those after them answer every call. */
+async function startWith(...answers: ((frame: Frame, reply: Reply) => void)[]) {
   const limits = withLimits({})
   let launched = 0
   const good = ([type, id]: Frame, reply: Reply) =>
     type === CALL ? reply([[RESULT, id, '{"changes":[]}']]) : reply([[ACK, id]])
   const pool = new SparePool(limits, {
-    prepare: () => Promise.resolve(() => launchFake(launched++ === 0 ? answer : good)),
+    prepare: () => Promise.resolve(() => launchFake(answers[launched++] ?? good)),
   })
   const { options, lines } = makeHostOptions()
   const host = new ProcessHost({
@@ -213,29 +213,61 @@ describe('a child that breaks the protocol is killed, and the call fails', () =>
   })
 })
 
-describe('calls that had not begun', () => {
-  test('are given to the next child in their order, and the one that had begun is not', async () => {
-    const seen: number[] = []
-    const { host } = await startWith(([type, id], reply) => {
-      if (type !== CALL) return
-      seen.push(id)
-      // The second one is being done, and never ends.
-      if (seen.length === 1) reply([[RESULT, id, OK]])
-      if (seen.length === 4) reply(Buffer.from([0, 0, 0, 0]))
-    })
-    const order: string[] = []
-    const calls = ['a', 'b', 'c', 'd'].map((name) => {
-      const call = makeCall({ key: 'key' })
-      return { ...call, apply: () => void order.push(name) }
+describe('calls that had no answer', () => {
+  /** Calls with names; what they gave is kept in the order in which it was applied. */
+  async function callAll(host: ProcessHost, names: readonly string[]) {
+    const applied: string[] = []
+    const calls = names.map((name) => {
+      const view = { request: { id: name } }
+      return { ...makeCall({ key: 'key', view }), apply: () => void applied.push(name) }
     })
     const ends = await Promise.allSettled(calls.map((call) => host.call(call)))
-    expect(ends.map(({ status }) => status)).toEqual([
-      'fulfilled',
-      'rejected',
-      'fulfilled',
-      'fulfilled',
-    ])
-    expect(order).toEqual(['a', 'c', 'd'])
+    return { applied, ends: ends.map(({ status }) => status) }
+  }
+
+  test('go to the next child in their order when nobody knows which of them it was', async () => {
+    let seen = 0
+    const { host } = await startWith(([type, id], reply) => {
+      if (type !== CALL) return
+      if (++seen === 1) reply([[RESULT, id, OK]])
+      if (seen === 4) reply(Buffer.from([0, 0, 0, 0]))
+    })
+    const { applied, ends } = await callAll(host, ['a', 'b', 'c', 'd'])
+    expect(ends).toEqual(Array(4).fill('fulfilled'))
+    expect(applied).toEqual(['a', 'b', 'c', 'd'])
+    await host.close()
+  })
+
+  test('reach the next child one by one, so that the one that ends it is known and fails', async () => {
+    const underWay: number[] = []
+    const { host } = await startWith(
+      ([type, id, , , , view], reply) => {
+        if (type !== CALL) return
+        underWay.push(id)
+        if (String(view).includes('"id":"d"')) reply(Buffer.from([0, 0, 0, 0]))
+      },
+      ([type, id, , , , view], reply) => {
+        if (type !== CALL) return
+        // Answered later: whoever does not wait for it would have come meanwhile.
+        const mostUnderWay = underWay.length
+        underWay.push(id)
+        setTimeout(() => {
+          expect(underWay).toHaveLength(mostUnderWay + 1)
+          underWay.length = 0
+          if (String(view).includes('"id":"b"')) reply(Buffer.from([0, 0, 0, 0]))
+          else reply([[RESULT, id, OK]])
+        }, 20)
+        expect(mostUnderWay).toBe(0)
+      },
+    )
+    underWay.length = 0
+    const ending = callAll(host, ['a', 'b', 'c', 'd'])
+    await expect.poll(() => host.stats().kills).toBe(1)
+    underWay.length = 0
+    const { applied, ends } = await ending
+    expect(ends).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+    expect(applied).toEqual(['a', 'c', 'd'])
+    expect(host.stats().kills).toBe(2)
     await host.close()
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FrameDecoder, FrameEncoder, ProtocolError } from '@sallyport/sdk/protocol'
+import { FrameDecoder, FrameEncoder, ProtocolError, valueReader } from '@sallyport/sdk/protocol'
 
 function encode(...values: unknown[]): Buffer {
   const encoder = new FrameEncoder()
@@ -8,7 +8,10 @@ function encode(...values: unknown[]): Buffer {
   return encoder.take()
 }
 
-function decode(chunks: Iterable<Uint8Array>, decoder = new FrameDecoder()): unknown[] {
+function decode(
+  chunks: Iterable<Uint8Array>,
+  decoder = new FrameDecoder(valueReader()),
+): unknown[] {
   const values: unknown[] = []
   for (const chunk of chunks) decoder.push(chunk, (value) => values.push(value))
   return values
@@ -41,7 +44,7 @@ describe('a decoder of frames', () => {
   })
 
   test('keeps nothing of a buffer that its owner uses again', () => {
-    const decoder = new FrameDecoder()
+    const decoder = new FrameDecoder(valueReader())
     const bytes = encode(['one'])
     const shared = Buffer.alloc(3)
     const values: unknown[] = []
@@ -54,7 +57,7 @@ describe('a decoder of frames', () => {
   })
 
   test('is at a boundary between frames only', () => {
-    const decoder = new FrameDecoder()
+    const decoder = new FrameDecoder(valueReader())
     const bytes = encode(['one'])
     decode([bytes.subarray(0, 2)], decoder)
     expect(decoder.isAtBoundary).toBe(false)
@@ -127,9 +130,10 @@ describe('a decoder of frames', () => {
   })
 
   test('does not wait for a frame that is too large to be taken', () => {
-    const limits = { frameBytesMax: 100, depthMax: 64 }
     const bytes = encode(['x'.repeat(200)])
-    expect(() => decode([bytes.subarray(0, 4)], new FrameDecoder(limits))).toThrow(/1 to 100 bytes/)
+    expect(() => decode([bytes.subarray(0, 4)], new FrameDecoder(valueReader(), 100))).toThrow(
+      /1 to 100 bytes/,
+    )
   })
 })
 

@@ -1,4 +1,4 @@
-import type { CallResult, CallView, Pdk, Phase } from '@sallyport/sdk'
+import { type CallResult, type CallView, type Pdk, type Phase, writeView } from '@sallyport/sdk'
 import type { HostCall, PluginCode } from '../../kernel/plugin-host.ts'
 import type { SandboxHostOptions } from '../../sandbox/host-options.ts'
 
@@ -9,9 +9,8 @@ type Parts = {
 }
 
 /** A view of a plain GET request; parts of it can be replaced. */
-function makeView(phase: Phase, parts: Parts = {}): CallView {
+function makeView(parts: Parts = {}): CallView {
   const base = {
-    phase,
     client: {
       ip: '192.0.2.1',
       port: 5_000,
@@ -30,25 +29,30 @@ function makeView(phase: Phase, parts: Parts = {}): CallView {
       rawPath: '/a%20b',
       rawQuery: 'x=1&y&z=a%20b',
       startTimeMs: 1_000,
-      headers: ['Host', 'example.com', 'X-A', '1', 'x-a', '2'],
+      forwarded: null,
+      prefix: '',
+      captures: null,
     },
+    requestHeaders: ['Host', 'example.com', 'X-A', '1', 'x-a', '2'],
     route: null,
     service: null,
     target: null,
     response: null,
     serviceResponse: null,
+    log: null,
     chunk: null,
     ctx: { shared: {}, plugin: {} },
   }
   const merged: Record<string, unknown> = { ...base }
   for (const [key, part] of Object.entries(parts)) {
     const before = merged[key]
-    merged[key] =
-      typeof before === 'object' && typeof part === 'object' && part !== null
-        ? { ...before, ...part }
-        : part
+    merged[key] = isRecord(before) && isRecord(part) ? { ...before, ...part } : part
   }
   return merged as unknown as CallView
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export interface FakeCall extends HostCall {
@@ -74,7 +78,7 @@ export function makeCall(options: {
     phase,
     config: null,
     pdk: null as unknown as Pdk,
-    view: () => makeView(phase, view),
+    view: () => writeView(makeView(view)),
     apply: (result) => {
       applied.push(result as CallResult)
     },

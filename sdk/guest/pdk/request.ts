@@ -59,9 +59,9 @@ export const requestMembers = {
     parseQuery(view.request.rawQuery, checkQueryLimits('request.getQuery', limits)),
   'request.getUriCaptures': ({ view }) => view.request.captures,
   'request.getHeader': ({ view }, name: unknown) =>
-    headerOf(view.request.headers, 'request.getHeader', name),
+    headerOf(view.requestHeaders, 'request.getHeader', name),
   'request.getHeaders': ({ view }, limits?: HeaderLimits) =>
-    toHeaderObject(view.request.headers, checkHeaderLimits('request.getHeaders', limits)),
+    toHeaderObject(view.requestHeaders, checkHeaderLimits('request.getHeaders', limits)),
   'request.getStartTime': ({ view }) => view.request.startTimeMs,
   'request.getId': ({ view }) => view.request.id,
   'request.getRawBody': bytesEffect('request.getRawBody'),

@@ -122,5 +122,5 @@ export const serviceMembers = {
 
 /** A handler, and those after it, read what was changed. */
 function requestHeaders(call: HandlerCall): HeaderList {
-  return ownView(call).request.headers
+  return ownView(call).requestHeaders
 }

@@ -7,13 +7,13 @@
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  addMessage,
   FrameDecoder,
   FrameEncoder,
-  fromEnvelope,
+  MessageReader,
   type GatewayMessage,
   type HostMessage,
   PROTOCOL_VERSION,
-  toEnvelope,
 } from '@sallyport/sdk/protocol'
 
 import type { ChildOptions } from '../../../sandbox/process/launch.ts'
@@ -47,10 +47,8 @@ for (const scope of drops) {
   }
 }
 
-const decoder = new FrameDecoder()
-sock.on('data', (bytes: Buffer) =>
-  decoder.push(bytes, (value) => take(fromEnvelope(value, 'gateway', 'json'))),
-)
+const decoder = new FrameDecoder(new MessageReader('gateway').read)
+sock.on('data', (bytes: Buffer) => decoder.push(bytes, take))
 sock.on('end', () => process.exit(0))
 
 function take(message: GatewayMessage): void {
@@ -117,6 +115,6 @@ function exit(id: number, status: number, body = ''): void {
 
 function send(message: HostMessage): void {
   const encoder = new FrameEncoder()
-  encoder.add(toEnvelope(message))
+  addMessage(encoder, message)
   sock.write(encoder.take())
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { FrameDecoder, FrameEncoder } from '@sallyport/sdk/protocol'
+import { FrameDecoder, FrameEncoder, valueReader } from '@sallyport/sdk/protocol'
 
 export type Frame = [type: number, id: number, ...fields: unknown[]]
 /** Frames, or bytes as they are. */
@@ -62,7 +62,7 @@ export async function startFakeProgram(
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => undefined)
-    const decoder = new FrameDecoder()
+    const decoder = new FrameDecoder(valueReader())
     const reply: Reply = (sent) => void socket.write(Buffer.isBuffer(sent) ? sent : encode(sent))
     socket.on('data', (bytes: Buffer) =>
       decoder.push(bytes, (value) => {

@@ -87,7 +87,14 @@ test('a program is told what it needs, and its result is applied', async () => {
   expect(hello).toEqual([1, 0, 1, ['msgpack', 'json']])
   expect(load).toMatchObject([3, expect.any(Number), 'p', null, '', { guest: { depthMax: 64 } }])
   expect(configure!.slice(2)).toEqual([[INSTANCE]])
-  expect(sent).toMatchObject([5, expect.any(Number), 'key', 'access', 1_500, { phase: 'access' }])
+  expect(sent).toMatchObject([
+    5,
+    expect.any(Number),
+    'key',
+    'access',
+    1_500,
+    { requestHeaders: ['Host', 'example.com', 'X-A', '1', 'x-a', '2'], route: null },
+  ])
 })
 
 describe('a program that breaks the protocol is hung up on, its call fails, the next one is served', () => {
