@@ -1,15 +1,7 @@
 import { type CallView, PdkError, type Phase, PHASES, wrongPhaseText } from '../index.ts'
 import type { PdkMember } from '../index.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
-import {
-  defineProperty,
-  jsonParse,
-  jsonStringify,
-  objectKeys,
-  type SafeMap,
-  slice,
-  toText,
-} from './primordials.ts'
+import { jsonStringify, type SafeMap, slice, toText } from './primordials.ts'
 import { shapeOf } from './json-shape.ts'
 
 /** What `init`, `configure` and `close` run in: there is no request. */
@@ -55,7 +47,9 @@ export class HandlerCall {
   /** Set when `response.exit` was called; the message cannot be changed after it. */
   exited = false
   over = false
-  #changes: unknown[] = []
+  /** What was recorded, each as JSON: nothing that a plugin does later reaches it. */
+  #changes = ''
+  #changeCount = 0
   #logLines: [level: string, text: string][] = []
   #effectCount = 0
   #timerCount = 0
@@ -167,12 +161,12 @@ export class HandlerCall {
   finish(): string {
     const { options } = this.realm
     this.end()
-    const result: Record<string, unknown> = { changes: this.#changes }
     const shared = this.#shared === null ? null : toChanged('ctx.shared', this.#shared, options)
     const plugin = this.#plugin === null ? null : toChanged('ctx.plugin', this.#plugin, options)
-    if (shared !== null) result['shared'] = shared
-    if (plugin !== null) result['plugin'] = plugin
-    const json = jsonStringify(result)
+    let json = `{"changes":[${this.#changes}]`
+    if (shared !== null) json += `,"shared":${shared}`
+    if (plugin !== null) json += `,"plugin":${plugin}`
+    json += '}'
     if (json.length > options.resultBytesMax) {
       throw new PdkError(
         'LIMIT',
@@ -197,19 +191,15 @@ export class HandlerCall {
   }
 
   #record(nested: boolean, change: unknown[]): void {
-    if (this.#changes.length >= this.realm.options.changesMax) {
+    if (this.#changeCount >= this.realm.options.changesMax) {
       throw new PdkError(
         'LIMIT',
         `${toText(change[0])}: a handler may make up to ${this.realm.options.changesMax} changes`,
       )
     }
     if (nested) this.#hasNested = true
-    defineProperty(this.#changes, this.#changes.length, {
-      value: change,
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    })
+    const json = jsonStringify(change)
+    this.#changes = this.#changeCount++ === 0 ? json : `${this.#changes},${json}`
   }
 
   #ask(member: string, args: unknown[], effect: PendingEffect): number {
@@ -248,8 +238,8 @@ function toBox(value: Readonly<Record<string, unknown>>): Box {
   return { value, before: jsonStringify(value) }
 }
 
-/** The values as they are now, or null when nothing has changed. */
-function toChanged(what: string, box: Box, options: GuestOptions): unknown {
+/** The values as they are now, as JSON, or null when nothing has changed. */
+function toChanged(what: string, box: Box, options: GuestOptions): string | null {
   const now = jsonStringify(box.value)
   if (now === box.before) return null
   if (now.length > options.contextBytesMax) {
@@ -258,6 +248,5 @@ function toChanged(what: string, box: Box, options: GuestOptions): unknown {
       `${what} is ${now.length} characters of JSON; up to ${options.contextBytesMax} are allowed`,
     )
   }
-  const plain: unknown = jsonParse(now)
-  return objectKeys(plain as object).length === 0 ? {} : plain
+  return now
 }
