@@ -54,7 +54,8 @@ export class PluginCall implements HostCall {
   #over = false
   #budget: CallBudget | null = null
   /** How many changes of the answer's head were waiting before this call. */
-  readonly pendingBefore: number
+  pendingBefore: number
+  followers: readonly PluginCall[] = []
   #pdk: Pdk | null = null
 
   constructor(ctx: RequestContext, step: Step, phase: Phase, environment: Environment) {
@@ -116,6 +117,10 @@ export class PluginCall implements HostCall {
 
   view(): string {
     return writeCallView(this)
+  }
+
+  pluginContextText(): string {
+    return this.ctx.pluginContexts === null ? '{}' : JSON.stringify(this.pluginContext)
   }
 
   apply(result: unknown): void {

@@ -124,6 +124,13 @@ export interface HostCall {
   effect(member: string, args: readonly unknown[]): Promise<unknown>
   /** Wall-clock time the handler may take in all, with I/O. */
   readonly timeoutMs: number
+  /**
+   * Calls that come right after this one unless it keeps them from it: by an answer, a failure, another
+   * consumer. Their turn comes with a `call` of their own, or never with `drop`.
+   */
+  readonly followers?: readonly HostCall[]
+  /** `ctx.plugin` as JSON, which is not the same for whoever follows. */
+  pluginContextText(): string
   /** True once the handler has ended or its deadline has passed: nothing is applied any more. */
   readonly over: boolean
 }
@@ -162,6 +169,10 @@ export interface PluginHost {
    * Throws or rejects with `HostFailure`; anything else that is thrown counts as kind `error`.
    */
   call(call: HostCall): void | Promise<void>
+  /** Whether it makes anything of `followers`. */
+  readonly takesFollowers?: boolean
+  /** The turn of a follower will not come. */
+  drop?(call: HostCall): void
   stats(): HostStats
   /** Ends calls with `unavailable`, frees everything. */
   close(): Promise<void>

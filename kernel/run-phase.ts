@@ -12,6 +12,9 @@ export class FilterFailure extends Error {
   override readonly name = 'FilterFailure'
 }
 
+/** More plugins of one tenant behind one another than anybody means; each is a frame that waits. */
+const FOLLOWERS_MAX = 32
+
 /** Phases that end with the first answer: whoever answers decides, the rest is not asked. */
 const ENDS_WITH_ANSWER: ReadonlySet<Phase> = new Set<Phase>(['rewrite', 'access', 'beforeProxy'])
 
@@ -39,6 +42,8 @@ class PhaseRun {
   #next = 0
   /** `response` handlers see an answer from the start; one that exits or fails puts a new one. */
   #stopped = false
+  /** Calls of the next steps, which their host knows already. */
+  #followers: PluginCall[] = []
 
   constructor(ctx: RequestContext, phase: Phase, environment: Environment, steps: readonly Step[]) {
     this.#ctx = ctx
@@ -54,6 +59,41 @@ class PhaseRun {
       const pending = this.#runStep(step)
       if (pending !== undefined) return pending.then(() => this.run())
     }
+    this.#dropFollowers()
+  }
+
+  /** The call of a step: the one that was announced with the step before, or a new one. */
+  #callOf(step: Step): PluginCall {
+    const announced = this.#followers[0]?.step === step ? this.#followers.shift()! : null
+    if (announced === null) {
+      this.#dropFollowers()
+      if (step.host.takesFollowers === true) this.#followers = this.#findFollowers(step)
+    }
+    const call = announced ?? this.#newCall(step)
+    if (this.#followers.length > 0) call.followers = this.#followers.slice()
+    return call
+  }
+
+  /** The steps right after this one that run in the same sandbox, whatever happens before them. */
+  #findFollowers({ host }: Step): PluginCall[] {
+    const calls: PluginCall[] = []
+    for (let i = this.#next; i < this.#steps.length && calls.length < FOLLOWERS_MAX; i++) {
+      const step = this.#steps[i]!
+      if (step.host !== host || step.condition !== null) break
+      calls.push(this.#newCall(step))
+    }
+    return calls
+  }
+
+  #dropFollowers(): void {
+    for (const call of this.#followers.splice(0)) {
+      call.over = true
+      call.step.host.drop?.(call)
+    }
+  }
+
+  #newCall(step: Step): PluginCall {
+    return new PluginCall(this.#ctx, step, this.#phase, this.#environment)
   }
 
   #isOver(): boolean {
@@ -68,7 +108,8 @@ class PhaseRun {
       this.#note(step, 'not run', `its condition is false: ${step.condition.text}`)
       return
     }
-    const call = new PluginCall(this.#ctx, step, this.#phase, this.#environment)
+    const call = this.#callOf(step)
+    call.pendingBefore = this.#ctx.pendingOperations.length
     // A handler that failed under `skip` leaves no half-made changes behind; under `fail` the answer
     // is replaced as a whole.
     const before = step.onError === 'skip' ? call.checkpoint() : null
@@ -107,6 +148,7 @@ class PhaseRun {
 
   /** Steps whose place in the order has not come yet are resolved anew for the consumer. */
   #followConsumer(lastRun: Step): void {
+    this.#dropFollowers()
     const ctx = this.#ctx
     const chain = ctx.snapshot.chains.chainAfter(
       ctx.chain,
@@ -126,6 +168,8 @@ class PhaseRun {
 
   #failed(call: PluginCall, error: unknown, before: Checkpoint | null): void {
     call.over = true
+    // Its changes are undone or no part of the request any more: who follows must not have seen them.
+    this.#dropFollowers()
     const { step } = call
     const failure = this.#hideSecrets(toHostFailure(error))
     step.meter.onFailure(failure)

@@ -4,7 +4,7 @@
  * contract with authors of plugins.
  */
 export { fromBase64, fromLatin1, toBase64, toLatin1 } from './guest/base64.ts'
-export { type GuestCall, toCallText } from './guest/call-text.ts'
+export { type Before, type GuestCall, toCallText } from './guest/call-text.ts'
 export { Dispatcher } from './guest/dispatcher.ts'
 export type { HandlerCall } from './guest/handler-call.ts'
 export { toLogText } from './guest/log-text.ts'

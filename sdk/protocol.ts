@@ -17,7 +17,7 @@
  * `VIEW_PARTS` in `call-view.ts`: parts that nobody looks at need not be parsed.
  *
  * Order. The gateway opens with `hello`; the host answers `welcome` or closes. After that the gateway
- * sends work: `load`, `configure`, `call`, `effectResult`, `cancel`, `ping`, `stats`, `close`. The host does it
+ * sends work: `load`, `configure`, `call`, `follow`, `effectResult`, `cancel`, `ping`, `stats`, `close`. The host does it
  * strictly in the order received, one piece at a time, and ends each piece with exactly one frame
  * before it begins the next:
  *
@@ -32,6 +32,11 @@
  * of the effect. Ids of work and ids of effects are two separate spaces; the gateway picks the first,
  * the host the second. `cancel` names a call in `call`: after its `ack` nothing may come for that
  * call; before, what comes is ignored. `ping` is work that does nothing: slow is not dead.
+ *
+ * Together. A host of the `process` tier may begin calls that lie one behind the other before it has
+ * written the ends of those before: to cross into an isolate costs more than most handlers. When it is
+ * lost meanwhile, nobody knows which of them it was. None has done anything beyond it, so all are sent
+ * again, and for some time one by one. `follow` is sent to such hosts only.
  *
  * One effect is no PDK member: `timer.sleep` [milliseconds]. A host of the `process` tier does not wake
  * up by itself: all that it does, it does because of a frame, so its gateway always knows what it is
@@ -82,8 +87,11 @@ export type PayloadEncoding = (typeof PAYLOAD_ENCODINGS)[number]
 /** The effect behind `setTimeout`: resolves after so many milliseconds. */
 export const TIMER_EFFECT = 'timer.sleep'
 
-/** Why a piece of work failed: it threw, was stopped by its deadline, or ran out of memory. */
-export const FAILED_KINDS = ['error', 'timeout', 'memory'] as const
+/**
+ * Why a piece of work failed: it threw, was stopped by its deadline, ran out of memory; or it was not
+ * begun, because what a `follow` goes on from did not end as it must.
+ */
+export const FAILED_KINDS = ['error', 'timeout', 'memory', 'skipped'] as const
 export type FailedKind = (typeof FAILED_KINDS)[number]
 
 export type FieldKind =
@@ -128,6 +136,16 @@ export const MESSAGES = {
     type: 5,
     from: 'gateway',
     fields: { instanceKey: 'string', phase: 'string', timeoutMs: 'uint', view: 'view' },
+  },
+  /**
+   * One more call, in the phase and with the view of the call before it as the results since have left
+   * it; `plugin` is its own `ctx.plugin`. Skipped unless what comes before has ended in its turn with a
+   * result that neither answers the request nor changes what is not in the view.
+   */
+  follow: {
+    type: 15,
+    from: 'gateway',
+    fields: { instanceKey: 'string', timeoutMs: 'uint', plugin: 'payload' },
   },
   result: { type: 6, from: 'host', fields: { payload: 'payload' } },
   /**

@@ -213,7 +213,7 @@ export class IsolateHost implements PluginHost {
       turnMs: isolateHandlerMs,
       sink: {
         effect: (id, callId, member, argsJson) => this.#onEffect(id, callId, member, argsJson),
-        end: (callId, kind, payload) => this.#onEnd(callId, { kind, payload }),
+        end: (callId, end) => this.#onEnd(callId, end),
       },
     })
   }

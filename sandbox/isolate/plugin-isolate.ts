@@ -15,6 +15,8 @@ export interface TurnEnd {
    */
   readonly kind: 'result' | 'failed' | 'waiting' | 'error' | 'timeout' | 'memory'
   readonly payload: string
+  /** With `result`: no other handler can follow in the same view. */
+  readonly isFinal?: boolean
   /** With `timeout`: it was stopped without having had the CPU for it, the machine was busy. */
   readonly wasStarved?: boolean
 }
@@ -23,7 +25,7 @@ export interface TurnEnd {
 export interface GuestSink {
   effect(id: number, callId: number, member: string, argsJson: string): void
   /** The end of a call that waited. */
-  end(callId: number, kind: 'result' | 'failed', payload: string): void
+  end(callId: number, end: TurnEnd): void
 }
 
 export interface PluginIsolateOptions {
@@ -190,8 +192,10 @@ export class PluginIsolate {
   }
 
   #take(kind: PostKind, id: number, rest: (number | string)[]): void {
-    if (kind === 'result' || kind === 'failed') {
-      this.#sink.end(id, kind, String(rest[0]))
+    if (kind === 'result' || kind === 'final' || kind === 'failed') {
+      const payload = String(rest[0])
+      if (kind === 'failed') this.#sink.end(id, { kind, payload })
+      else this.#sink.end(id, { kind: 'result', payload, isFinal: kind === 'final' })
       return
     }
     const [callId, member, args] = rest
@@ -213,11 +217,15 @@ export class PluginIsolate {
   }
 }
 
-const R = 0x72
+const FAILED = 0x66
+const FINAL = 0x65
 
 function toEnd(answer: string): TurnEnd {
   if (answer === '') return WAITING
-  return { kind: answer.charCodeAt(0) === R ? 'result' : 'failed', payload: answer.slice(1) }
+  const letter = answer.charCodeAt(0)
+  const payload = answer.slice(1)
+  if (letter === FAILED) return { kind: 'failed', payload }
+  return { kind: 'result', payload, isFinal: letter === FINAL }
 }
 
 const TEXT_LENGTH_MAX = 500

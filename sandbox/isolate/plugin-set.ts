@@ -48,7 +48,7 @@ export class PluginSet {
           this.#effects.set(id, { isolate, guestId, callId })
           this.#options.sink.effect(id, callId, member, argsJson)
         },
-        end: (callId, kind, payload) => this.#onEnd(callId, kind, payload),
+        end: (callId, end) => this.#onEnd(callId, end),
       },
     })
     const end = isolate.load(source, `${pluginName}.js`)
@@ -146,13 +146,13 @@ export class PluginSet {
         return { kind: end.kind, payload: `plugin "${name}" ${end.payload}` }
       }
       if (end.kind === 'waiting') this.#waiting.set(id, isolate)
-      else this.#count(joint, end.kind, end.payload)
+      else this.#count(joint, end)
     }
     joint.left--
     return joint.left > 0 ? WAITING : this.#finish(id, joint)
   }
 
-  #count(joint: Joint, kind: 'result' | 'failed', payload: string): void {
+  #count(joint: Joint, { kind, payload }: TurnEnd): void {
     joint.left--
     const { log, message } = JSON.parse(payload) as { log: unknown[]; message?: string }
     joint.lines.push(...log)
@@ -170,17 +170,16 @@ export class PluginSet {
     return { kind: 'result', payload: JSON.stringify({ log: joint.lines }) }
   }
 
-  #onEnd(callId: number, kind: 'result' | 'failed', payload: string): void {
+  #onEnd(callId: number, ended: TurnEnd): void {
     const joint = this.#joint.get(callId)
     if (joint === undefined) {
       this.#forget(callId)
-      this.#options.sink.end(callId, kind, payload)
+      this.#options.sink.end(callId, ended)
       return
     }
-    this.#count(joint, kind, payload)
+    this.#count(joint, ended)
     if (joint.left > 0) return
-    const end = this.#finish(callId, joint)
-    this.#options.sink.end(callId, end.kind as 'result' | 'failed', end.payload)
+    this.#options.sink.end(callId, this.#finish(callId, joint))
   }
 
   #forget(callId: number): void {

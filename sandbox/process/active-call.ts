@@ -49,6 +49,12 @@ export class ActiveCall {
     return this.#piece
   }
 
+  /** The call is with a child already, behind another. */
+  follow(process: SandboxProcess, piece: Piece): void {
+    this.#piece = piece
+    this.#process = process
+  }
+
   /** Gives the call to a child. */
   submit(process: SandboxProcess, events: PieceEvents): void {
     const { call } = this

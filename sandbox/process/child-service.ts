@@ -15,6 +15,7 @@ export interface LoadOptions {
 
 type Work = Exclude<GatewayMessage, { name: 'hello' }>
 type Call = Extract<Work, { name: 'call' }>
+type Follow = Extract<Work, { name: 'follow' }>
 
 /** Frames leave when they are flushed, in the order in which they were sent. */
 export interface ChildPort {
@@ -24,6 +25,8 @@ export interface ChildPort {
 
 /** So many calls are answered together at most; who is to blame for an end is not known among them. */
 const CALLS_MAX = 16
+/** So long, in milliseconds, ends are held back while more of the same handlers are done. */
+const HELD_MS = 2
 
 const NOTHING_LOADED: TurnEnd = { kind: 'error', payload: 'nothing is loaded' }
 
@@ -38,7 +41,11 @@ export class ChildService {
   /** Calls that have not begun. */
   #calls: Call[] = []
   /** The work at hand, and what of it came to its end while the turn was running. */
-  readonly #turnEnds = new Map<number, HostMessage | null>()
+  readonly #turnEnds = new Map<number, TurnEnd | null>()
+  /** What a `follow` goes on with; null when the last call has not ended so that one could. */
+  #trail: { readonly phase: string; readonly view: string; readonly results: string[] } | null =
+    null
+  #flushedMs = 0
   /** Set when an isolate was stopped from outside: no further work can be done. */
   isBroken = false
 
@@ -54,18 +61,30 @@ export class ChildService {
       if (!this.isBroken) this.#calls.push(message)
       return
     }
+    if (message.name === 'follow') {
+      while (this.#calls.length > 0 && !this.isBroken) this.#doSome()
+      if (!this.isBroken) this.#follow(message)
+      if (this.isBroken || Date.now() - this.#flushedMs >= HELD_MS) this.#flush()
+      return
+    }
     this.doCalls()
     if (this.isBroken) return
     this.#work(message)
-    this.#port.flush()
+    this.#flush()
   }
 
-  /** Does the calls that were taken. */
+  /** Does the calls that were taken, and lets all ends go. */
   doCalls(): void {
     while (this.#calls.length > 0 && !this.isBroken) {
       this.#doSome()
-      this.#port.flush()
+      this.#flush()
     }
+    this.#flush()
+  }
+
+  #flush(): void {
+    this.#port.flush()
+    this.#flushedMs = Date.now()
   }
 
   #fits({ instanceKey }: Call): boolean {
@@ -91,11 +110,33 @@ export class ChildService {
       this.isBroken = true
       return
     }
-    for (let i = 0; i < ends.length; i++) this.#endTurn(calls[i]!.id, ends[i]!)
+    for (let i = 0; i < ends.length; i++) {
+      const { id, phase, view } = calls[i]!
+      const result = this.#endTurn(id, ends[i]!)
+      this.#trail = result === null ? null : { phase, view: view as string, results: [result] }
+    }
     this.#turnEnds.clear()
   }
 
-  #work(message: Exclude<Work, Call>): void {
+  /** One more call in the view of the last one, if that has left it so. */
+  #follow({ id, instanceKey, plugin }: Follow): void {
+    const trail = this.#trail
+    if (trail === null || this.#plugins === null) {
+      this.#trail = null
+      this.#send(toSkipped(id))
+      return
+    }
+    const { phase, view, results } = trail
+    const before = `{"results":[${results.join(',')}],"plugin":${plugin as string}}`
+    this.#turnEnds.set(id, null)
+    const [end] = this.#plugins.calls([{ id, instanceKey, phase, view, before }]) as [TurnEnd]
+    const result = this.#endTurn(id, end)
+    this.#turnEnds.clear()
+    if (result === null) this.#trail = null
+    else results.push(result)
+  }
+
+  #work(message: Exclude<Work, Call | Follow>): void {
     switch (message.name) {
       case 'load':
         this.#prepare(message)
@@ -143,10 +184,9 @@ export class ChildService {
       guestOptions: JSON.stringify(guest),
       sink: {
         effect: (id, call, member, args) => this.#send({ name: 'effect', id, call, member, args }),
-        end: (id, kind, payload) => {
-          const frame = toFrame(id, { kind, payload })
-          if (this.#turnEnds.has(id)) this.#turnEnds.set(id, frame)
-          else this.#send(frame)
+        end: (id, end) => {
+          if (this.#turnEnds.has(id)) this.#turnEnds.set(id, end)
+          else this.#send(toFrame(id, end))
         },
       },
     })
@@ -162,9 +202,15 @@ export class ChildService {
     this.#turnEnds.clear()
   }
 
-  #endTurn(id: number, end: TurnEnd): void {
-    if (end.kind === 'waiting') this.#send(this.#turnEnds.get(id) ?? { name: 'ack', id })
-    else this.#answer(id, end)
+  /** The result, when another handler can follow in the same view. */
+  #endTurn(id: number, ended: TurnEnd): string | null {
+    const end = ended.kind === 'waiting' ? (this.#turnEnds.get(id) ?? null) : ended
+    if (end === null) {
+      this.#send({ name: 'ack', id })
+      return null
+    }
+    this.#answer(id, end)
+    return end.kind === 'result' && end.isFinal !== true ? end.payload : null
   }
 
   #effectResult(id: number, ok: boolean, value: string): void {
@@ -205,4 +251,9 @@ function toFrame(id: number, { kind, payload }: TurnEnd): HostMessage {
   }
   const failedKind = kind === 'timeout' || kind === 'memory' ? kind : 'error'
   return { name: 'failed', id, kind: failedKind, message: payload, decided: false, log: '[]' }
+}
+
+function toSkipped(id: number): HostMessage {
+  const message = 'what it follows has not left its view to others'
+  return { name: 'failed', id, kind: 'skipped', message, decided: false, log: '[]' }
 }

@@ -63,6 +63,11 @@ export class ChildWatch {
     this.#suspectUntilMs = this.#nowMs() + this.#limits.strikeWindowMs
   }
 
+  /** Whether calls must go one by one, or there is little left of the budget: nothing is sent ahead. */
+  get isWary(): boolean {
+    return this.#nowMs() < this.#suspectUntilMs || this.isScarce
+  }
+
   /** Whether the child may be given one more call: suspicion and the tenant's budget decide. */
   mayBegin(): boolean {
     const pieces = this.#process?.pieces ?? 0

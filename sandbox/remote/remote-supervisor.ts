@@ -1,7 +1,7 @@
 import type { HostState, InstanceSpec, PluginCode } from '../../kernel/plugin-host.ts'
 import { logLines, type SandboxHostOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
-import type { HostSupervisor } from '../process/host.ts'
+import type { HostSupervisor } from '../process/wire-host.ts'
 import { type KillClock, TICK_MS } from '../process/kill-clock.ts'
 import { type LoadedSandbox, WorkFailed } from '../process/loaded-sandbox.ts'
 import { Piece } from '../process/piece.ts'
@@ -29,7 +29,7 @@ export interface RemoteSupervisorOptions extends SandboxHostOptions {
 
 const CLOSE_MS = 200
 /** Its CPU and its memory are somebody else's: they cannot be seen, and no budget is kept of them. */
-const UNSEEN = { mayBegin: () => true, isScarce: false, cpuMs: 0, rssBytes: 0 }
+const UNSEEN = { mayBegin: () => true, isScarce: false, isWary: false, cpuMs: 0, rssBytes: 0 }
 
 /**
  * Keeps a connection to one remote program. It cannot start or end the program: it hangs up when the

@@ -6,9 +6,10 @@ import {
   toManifest,
   VIEW_PARTS,
 } from '../index.ts'
-import { toFailed } from './call-text.ts'
+import { type Before, CALL_HEAD_LINES, toFailed } from './call-text.ts'
 import { toErrorText } from './error-text.ts'
 import { type CallRealm, HandlerCall, type Occasion } from './handler-call.ts'
+import { followResults } from './follow-results.ts'
 import { toLazyView } from './lazy-view.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
 import { createLifecyclePdk, createPdk } from './pdk.ts'
@@ -44,16 +45,15 @@ interface Instance {
 type Instances = SafeMap<string, Instance>
 
 const LINES_MAX = 64
-/** A call is a line of its own before those of its view. */
-const CALL_LINES = 1 + VIEW_PARTS.length
+const CALL_LINES = CALL_HEAD_LINES + VIEW_PARTS.length
 /** No further call is begun in a turn after this time: milliseconds of wall clock. */
 const CALLS_MS = 2
 /** No request: only `log`, `node` and `plugin` can be used, which look at none of it. */
 const NO_VIEW = null as never
 
 /**
- * What the host calls: a string in, a bounded string out. The answer begins with `r` (result), `f`
- * (failed) or is empty: then the work waits, and its end is posted later. Nothing that a plugin made
+ * What the host calls: a string in, a bounded string out. The answer begins with `r` (result), `e` (a result after which no other
+ * handler follows in the same view), `f` (failed) or is empty: then the work waits, and its end is posted later. Nothing that a plugin made
  * leaves this class but as a string; everything thrown is caught here.
  */
 export class Dispatcher {
@@ -152,7 +152,8 @@ export class Dispatcher {
   }
 
   /**
-   * Runs calls one after the other: of each a line `id phase instanceKey` and the lines of its view. The
+   * Runs calls one after the other: of each a line `id phase instanceKey`, one of what is to be made of
+   * its view first (`Before`, or empty), and the lines of the view. The
    * answers, a line each, may be fewer than the calls: who waits is the last, because what its promise
    * does at the end of the turn must find it as the one whose turn it is; and after some time the host
    * is to know how far it got. The calls that are left have not begun.
@@ -188,16 +189,18 @@ export class Dispatcher {
     const call = new HandlerCall({
       id: toNumber(slice(head, 0, phaseAt - 1)),
       phase: phase as Occasion,
-      view: toLazyView(lines, at + 1),
+      view: toLazyView(lines, at + CALL_HEAD_LINES),
       pluginId: instance?.id ?? '',
       realm: this.#realm,
     })
     if (instance === undefined || handler === undefined) {
       return `f${call.fail(`there is no instance "${key}" with a handler for ${phase}`)}`
     }
-    return this.#run(call, () =>
-      handler.call(this.#plugin, createPdk(call), instance.config as never),
-    )
+    const before = lines[at + 1]!
+    return this.#run(call, () => {
+      if (before !== '') followResults(call, jsonParse(before) as Before)
+      return handler.call(this.#plugin, createPdk(call), instance.config as never)
+    })
   }
 
   close(id: number): string {
@@ -244,7 +247,8 @@ export class Dispatcher {
     try {
       const returned = handler()
       if (returned === null || (typeof returned !== 'object' && typeof returned !== 'function')) {
-        return `r${this.#finish(call)}`
+        const payload = this.#finish(call)
+        return (call.isFinal ? 'e' : 'r') + payload
       }
       const promise = toPromise(returned)
       this.#waiting.set(call.id, call)
@@ -264,7 +268,8 @@ export class Dispatcher {
   #end(call: HandlerCall, kind: 'result' | 'failed', make: () => string): void {
     if (!this.#waiting.delete(call.id)) return
     try {
-      this.#realm.port.post(kind, call.id, make())
+      const payload = make()
+      this.#realm.port.post(kind === 'result' && call.isFinal ? 'final' : kind, call.id, payload)
     } catch (error) {
       this.#realm.port.post('failed', call.id, call.fail(toErrorText(error)))
     }

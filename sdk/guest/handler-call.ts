@@ -1,4 +1,11 @@
-import { type CallView, PdkError, type Phase, PHASES, wrongPhaseText } from '../index.ts'
+import {
+  type CallView,
+  PDK_MEMBERS,
+  PdkError,
+  type Phase,
+  PHASES,
+  wrongPhaseText,
+} from '../index.ts'
 import type { PdkMember } from '../index.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
 import { jsonStringify, type SafeMap, slice, toText } from './primordials.ts'
@@ -47,6 +54,10 @@ export class HandlerCall {
   /** Set when `response.exit` was called; the message cannot be changed after it. */
   exited = false
   over = false
+  /** Set when something was changed that the view does not tell: nobody else can go on with it. */
+  isFinal = false
+  /** What handlers before have changed is made in the view, and not recorded again. */
+  isFollowing = false
   /** What was recorded, each as JSON: nothing that a plugin does later reaches it. */
   #changes = ''
   #changeCount = 0
@@ -88,15 +99,19 @@ export class HandlerCall {
     if (this.exited) {
       throw new PdkError('ALREADY_EXITED', `${member} was called after response.exit`)
     }
+    if (this.isFollowing) return
+    if (PDK_MEMBERS[member].told !== true) this.isFinal = true
     this.#record(nested, [member, ...args])
   }
 
   exit(member: PdkMember, ...args: unknown[]): void {
     this.#record(true, [member, ...args])
     this.exited = true
+    this.isFinal = true
   }
 
   log(level: string, text: string): void {
+    if (this.isFollowing) return
     const { logLinesMax, logLineLengthMax } = this.realm.options
     const count = this.#logLines.length
     if (count >= logLinesMax) return

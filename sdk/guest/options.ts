@@ -14,12 +14,12 @@ export interface GuestOptions {
   readonly trustedIps: readonly string[]
 }
 
-export type PostKind = 'effect' | 'timer' | 'result' | 'failed'
+export type PostKind = 'effect' | 'timer' | 'result' | 'final' | 'failed'
 
 /**
  * How the guest speaks to its host, beside the return value of the dispatcher: `effect` and `timer`
- * [id, call, member, arguments] ask for something, `result` and `failed` [call, payload] end a call
- * that waited. Bounded strings and numbers only.
+ * [id, call, member, arguments] ask for something, `result`, `final` and `failed` [call, payload]
+ * end a call that waited; after a `final` result no other handler follows in the same view. Bounded strings and numbers only.
  */
 export interface GuestPort {
   post(kind: PostKind, id: number, ...rest: (number | string)[]): void

@@ -45,6 +45,16 @@ export class PluginService {
       case 'call':
         this.#turn(id, (dispatcher) => dispatcher.calls(toCallText(message)))
         return
+      case 'follow':
+        this.#options.send({
+          name: 'failed',
+          id,
+          kind: 'skipped',
+          message: 'each call is to come with its view',
+          decided: false,
+          log: '[]',
+        })
+        return
       case 'effectResult':
         this.#dispatcher?.effect(id, message.ok, message.value as string)
         this.#options.send({ name: 'ack', id })
@@ -102,8 +112,8 @@ export class PluginService {
   }
 
   #post(kind: string, id: number, rest: readonly (number | string)[]): void {
-    if (kind === 'result' || kind === 'failed') {
-      if (this.#waiting.has(id)) this.#end(id, (kind === 'result' ? 'r' : 'f') + String(rest[0]))
+    if (kind === 'result' || kind === 'final' || kind === 'failed') {
+      if (this.#waiting.has(id)) this.#end(id, (kind === 'failed' ? 'f' : 'r') + String(rest[0]))
       return
     }
     const [call, member, args] = rest
@@ -119,7 +129,7 @@ export class PluginService {
   #end(id: number, answer: string): void {
     this.#waiting.delete(id)
     const payload = answer.slice(1)
-    const isResult = answer.startsWith('r')
+    const isResult = !answer.startsWith('f')
     if (this.#configuring.delete(id) && isResult) {
       this.#dispatcher!.commit()
       this.#isConfigured = true

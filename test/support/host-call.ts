@@ -86,6 +86,7 @@ export function makeCall(options: {
       effects.push([member, args])
       return options.effect?.(member, args) ?? Promise.resolve(null)
     },
+    pluginContextText: () => '{}',
     timeoutMs,
     over: false,
     applied,

@@ -6,6 +6,7 @@
  */
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readView } from '@sallyport/sdk'
 import {
   addMessage,
   FrameDecoder,
@@ -47,6 +48,14 @@ for (const scope of drops) {
   }
 }
 
+const NOTHING_FOLLOWS = {
+  name: 'failed',
+  kind: 'skipped',
+  message: 'nothing follows',
+  decided: false,
+  log: '[]',
+} as const
+
 const decoder = new FrameDecoder(new MessageReader('gateway').read)
 sock.on('data', (bytes: Buffer) => decoder.push(bytes, take))
 sock.on('end', () => process.exit(0))
@@ -75,16 +84,15 @@ function take(message: GatewayMessage): void {
     case 'ping':
       send({ name: 'ack', id })
       return
+    case 'follow':
+      send({ ...NOTHING_FOLLOWS, id })
+      return
     case 'call':
-      call(id, message.timeoutMs, JSON.parse(message.view as string) as View)
+      call(id, message.timeoutMs, readView(message.view as string).requestHeaders)
   }
 }
 
-interface View {
-  readonly request: { readonly headers: readonly string[] }
-}
-
-function call(id: number, timeoutMs: number, { request: { headers } }: View): void {
+function call(id: number, timeoutMs: number, headers: readonly string[]): void {
   const at = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'x-calm')
   if (at !== -1) {
     exit(id, 200, `calm ${headers[at + 1]}`)

@@ -1,0 +1,90 @@
+import type { HostCall } from '../../kernel/plugin-host.ts'
+import type { Message } from '@sallyport/sdk/protocol'
+import { Piece, type PieceEvents } from './piece.ts'
+import type { SandboxProcess } from './sandbox-process.ts'
+
+type End = Message<'result' | 'failed'>
+
+/**
+ * A call that was sent right behind another, before anybody knew whether its turn would come. What comes
+ * of it is kept until it is claimed.
+ */
+export class Follower {
+  readonly piece: Piece
+  readonly process: SandboxProcess
+  readonly #effects: Message<'effect'>[] = []
+  #end: End | null = null
+  #events: PieceEvents | null = null
+
+  /** `onEnd` sees the end when it comes, claimed or not. */
+  constructor(process: SandboxProcess, onEnd: (end: End) => void) {
+    this.process = process
+    this.piece = new Piece('call', {
+      onEnd: (end) => {
+        onEnd(end)
+        if (this.#events === null) this.#end = end
+        else this.#events.onEnd?.(end)
+      },
+      onEffect: (effect) => {
+        if (this.#events === null) this.#effects.push(effect)
+        else this.#events.onEffect?.(effect)
+      },
+      onAck: () => this.#events?.onAck?.(),
+    })
+  }
+
+  /** Whether it has been done, or still can be, in the view that it was sent for. */
+  get isOfUse(): boolean {
+    if (this.#end === null) return !this.process.isDown
+    return this.#end.name === 'result' || this.#end.kind !== 'skipped'
+  }
+
+  /** Its turn has come: what has come of it already is told at once, the rest when it comes. */
+  claim(events: PieceEvents): void {
+    this.#events = events
+    for (const effect of this.#effects.splice(0)) events.onEffect?.(effect)
+    if (this.#end !== null) events.onEnd?.(this.#end)
+  }
+
+  /** Its turn will not come. */
+  drop(): void {
+    if (!this.process.isDown) this.process.cancel(this.piece)
+  }
+}
+
+/** The followers of a host by their calls. */
+export class Followers {
+  readonly #byCall = new WeakMap<HostCall, Follower>()
+  readonly #onEnd: (process: SandboxProcess, piece: Piece, end: End) => void
+
+  /** `onEnd` sees every end when it comes. */
+  constructor(onEnd: (process: SandboxProcess, piece: Piece, end: End) => void) {
+    this.#onEnd = onEnd
+  }
+
+  /** Sends a call for the case that its turn comes, in the view of the one sent before it. */
+  send(process: SandboxProcess, call: HostCall): void {
+    this.drop(call)
+    const follower = new Follower(process, (end) => this.#onEnd(process, follower.piece, end))
+    process.send(follower.piece, {
+      name: 'follow',
+      instanceKey: call.instanceKey,
+      timeoutMs: Math.ceil(call.timeoutMs),
+      plugin: call.pluginContextText(),
+    })
+    this.#byCall.set(call, follower)
+  }
+
+  /** The follower of a call whose turn has come; null when the call must be sent with a view. */
+  take(call: HostCall): Follower | null {
+    const follower = this.#byCall.get(call)
+    if (follower === undefined) return null
+    this.#byCall.delete(call)
+    return follower.isOfUse ? follower : null
+  }
+
+  drop(call: HostCall): void {
+    this.#byCall.get(call)?.drop()
+    this.#byCall.delete(call)
+  }
+}
