@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { measurePairs, summarisePairs } from './latency-pairs.ts'
+import { describeMachine, readMachine } from './machine.ts'
+import { NEIGHBOURS_USAGE, parseNeighboursOptions } from './neighbours-options.ts'
+import type { NeighboursOptions } from './neighbours-options.ts'
+import { NeighboursScene, OFFENCES, VICTIMS } from './neighbours-scene.ts'
+import type { Offence, VictimKind } from './neighbours-scene.ts'
+import { renderNeighbours } from './neighbours-table.ts'
+import type { NeighboursRow } from './neighbours-table.ts'
+import { fitRate, judge, toCapacity, toRefillMs } from './neighbours-verdict.ts'
+import type { Bench } from './start-row.ts'
+import { INVALID, UNABLE, findHindrances, runWithin } from './within.ts'
+
+// What a tenant feels of another one that floods or attacks its own sandbox.
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(argv: readonly string[]): Promise<number> {
+  let options: NeighboursOptions
+  try {
+    options = parseNeighboursOptions(argv)
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${NEIGHBOURS_USAGE}`)
+    return UNABLE
+  }
+  if (options.help) {
+    console.log(NEIGHBOURS_USAGE)
+    return 0
+  }
+  const hindrances = findHindrances()
+  if (hindrances.length > 0) {
+    console.error(hindrances.join('\n'))
+    return UNABLE
+  }
+  return runWithin((bench) => runAll(bench, options))
+}
+
+async function runAll(bench: Bench, options: NeighboursOptions): Promise<number> {
+  console.log(describeMachine(readMachine(bench)))
+  console.log(
+    `gateway on core ${bench.proxyCore}, clients and upstream on core ${bench.loadCore}; ` +
+      `${options.pairs} pairs of ${options.seconds} s a side after ${options.warmupSeconds} s`,
+  )
+  const wanted = VICTIMS.flatMap((victim) =>
+    OFFENCES.map((offence) => ({ victim, offence })),
+  ).filter(({ victim, offence }) => `${victim}, ${offence.name}`.includes(options.only))
+  const rows: NeighboursRow[] = []
+  const failures: string[] = []
+  for (const { victim, offence } of wanted) {
+    const name = `${victim}, ${offence.name}`
+    try {
+      const row = await measureRow(bench, { victim, offence, ...options })
+      rows.push(row)
+      failures.push(...row.errors.map((error) => `"${name}": ${error}`))
+    } catch (error) {
+      if (bench.children.isStopping) throw error
+      failures.push(`"${name}": ${(error as Error).message}`)
+    }
+  }
+  console.log(`\n${renderNeighbours(rows)}`)
+  if (failures.length === 0) return 0
+  console.error(`\nINVALID:\n${failures.map((line) => `  ${line}`).join('\n')}`)
+  return INVALID
+}
+
+async function measureRow(
+  bench: Bench,
+  options: NeighboursOptions & { victim: VictimKind; offence: Offence },
+): Promise<NeighboursRow> {
+  const { victim, offence, pairs } = options
+  const scene = await NeighboursScene.start(bench, { ...options, offenders: pairs })
+  try {
+    const capacity = await findCapacity(scene, victim)
+    const lagAt = async (rate: number) => (await scene.runQuiet(rate, 1)).clientLagP99Us
+    const ratePerSecond = await fitRate(capacity / 2, lagAt)
+    const measured = await measurePairs({
+      pairs,
+      base: () => scene.runQuiet(ratePerSecond),
+      other: () => scene.runBesideOffender(ratePerSecond),
+    })
+    const summary = summarisePairs(measured)
+    const errors = [...summary.errors, ...scene.describeEnd()]
+    const verdict = judge(measured, summary)
+    const { clientLagP99Us } = summary
+    const { offended } = scene
+    const name = `${victim}, ${offence.name}`
+    return { name, capacity, ratePerSecond, verdict, clientLagP99Us, offended, errors }
+  } finally {
+    await scene.stop()
+  }
+}
+
+async function findCapacity(scene: NeighboursScene, victim: VictimKind): Promise<number> {
+  // The first is for V8, and both together stay within a full budget.
+  const warm = await scene.runClosedLoop()
+  const { report, sandboxUs } = await scene.runClosedLoop()
+  if (victim !== 'no plugin') await sleep(toRefillMs(warm.sandboxUs + sandboxUs))
+  return toCapacity({
+    ratePerSecond: (report.requests / report.durationUs) * 1e6,
+    sandboxUsPerRequest: victim === 'no plugin' ? 0 : sandboxUs / report.requests,
+  })
+}
