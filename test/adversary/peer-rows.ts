@@ -29,7 +29,7 @@ export const PEER_ROWS: Readonly<Record<string, PeerRow>> = {
   'PRO-22': recorded('PRO-22', FAILS),
   'stderr-flood': {
     idea: 'Standard error is flooded',
-    snippet: `const { writeSync } = require('node:fs'); for (;;) writeSync(2, 'x'.repeat(65536))`,
+    snippet: `const { writeSync } = require('node:fs'); for (;;) try { writeSync(2, 'x'.repeat(65536)) } catch {}`,
     ...FAILS,
   },
   'many-values': {
