@@ -36,10 +36,10 @@ export class RemoteProgram {
     const ended = once(child, 'exit').then(() => {
       throw new Error(`the remote program ${this.name} has ended`)
     })
-    await Promise.race([once(child.stdout!, 'data'), ended])
+    await Promise.race([once(child.stdout, 'data'), ended])
     ended.catch(() => undefined)
     // Whatever it says from here on is taken and thrown away, as by whoever starts such programs.
-    child.stdout!.resume()
+    child.stdout.resume()
   }
 
   async stop(): Promise<void> {

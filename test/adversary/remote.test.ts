@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { SANDBOX_LIMITS } from '../../sandbox/limits.ts'
 import { ATTACKS_ALL, chosen } from './attack-cases.ts'
 import { GatewayUnderAttack } from './gateway-under-attack.ts'
 import { RemoteProgram } from './remote-program.ts'
@@ -13,8 +14,8 @@ const SLICE = ['PRO-01', 'PRO-09']
 /** What a program does that keeps the protocol. */
 const HONEST = `h.send(h.req.id, { status: 200, body: 'honest' })`
 const HONEST_ROW = { answer: { status: [200], body: /^honest$/ } }
-/** A quarantine or a pause between two tries is over by then. */
-const REMOTE_RECOVERY_MS = 20_000
+/** A quarantine is over by then: three attempts are three losses with calls in them. */
+const REMOTE_RECOVERY_MS = SANDBOX_LIMITS.quarantineMs + 10_000
 
 test('every recorded attack of the protocol is made by a remote program, too', () => {
   expect(Object.keys(REMOTE_ROWS)).toEqual(expect.arrayContaining(RECORDED_IDS))
@@ -64,6 +65,6 @@ describe('a remote program that attacks, with another tenant under steady traffi
       await program.start(HONEST)
       const honest = { ...options, attack: `${id}-honest`, row: HONEST_ROW }
       expect((await runAttack(gateway, honest)).violations).toEqual([])
-    }, 120_000)
+    }, 240_000)
   }
 })

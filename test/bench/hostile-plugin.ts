@@ -8,6 +8,6 @@ export default definePlugin({
   access(_pdk, { deed }) {
     if (deed === 'loop') for (;;);
     const kept: unknown[][] = []
-    for (;;) kept.push(new Array(100_000).fill(kept))
+    for (;;) kept.push(Array<unknown>(100_000).fill(kept))
   },
 })

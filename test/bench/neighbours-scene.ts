@@ -11,7 +11,7 @@ import type { WrkReport } from './wrk.ts'
 import { join } from 'node:path'
 
 /** What the victim has on its route. */
-export const VICTIMS = ['sandboxed plugin', 'no plugin'] as const
+const VICTIMS = ['sandboxed plugin', 'no plugin'] as const
 export type VictimKind = (typeof VICTIMS)[number]
 
 /** What the offender does meanwhile. */
@@ -48,6 +48,24 @@ export const OFFENCES: readonly Offence[] = [
     beginsWith: 'measurement',
   },
 ]
+
+/** A row of the table. */
+export interface Pairing {
+  readonly name: string
+  readonly victim: VictimKind
+  readonly offence: Offence
+}
+
+/** The rows whose name contains `only`, without case. Throws when there is none. */
+export function selectPairings(only: string): Pairing[] {
+  const all = VICTIMS.flatMap((victim) =>
+    OFFENCES.map((offence) => ({ name: `${victim}, ${offence.name}`, victim, offence })),
+  )
+  const wanted = all.filter(({ name }) => name.toLowerCase().includes(only.toLowerCase()))
+  if (wanted.length > 0) return wanted
+  const names = all.map(({ name }) => `"${name}"`).join(', ')
+  throw new Error(`--only is "${only}": no row's name contains it; the rows are ${names}`)
+}
 
 /** What an offender has sent, and what of it was refused or failed. */
 export interface Offended {

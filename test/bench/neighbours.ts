@@ -3,8 +3,8 @@ import { measurePairs, summarisePairs } from './latency-pairs.ts'
 import { describeMachine, readMachine } from './machine.ts'
 import { NEIGHBOURS_USAGE, parseNeighboursOptions } from './neighbours-options.ts'
 import type { NeighboursOptions } from './neighbours-options.ts'
-import { NeighboursScene, OFFENCES, VICTIMS } from './neighbours-scene.ts'
-import type { Offence, VictimKind } from './neighbours-scene.ts'
+import { NeighboursScene, selectPairings } from './neighbours-scene.ts'
+import type { Pairing, VictimKind } from './neighbours-scene.ts'
 import { renderNeighbours } from './neighbours-table.ts'
 import type { NeighboursRow } from './neighbours-table.ts'
 import { fitRate, judge, toCapacity, toRefillMs } from './neighbours-verdict.ts'
@@ -22,8 +22,10 @@ process.exitCode = await main(process.argv.slice(2))
 
 async function main(argv: readonly string[]): Promise<number> {
   let options: NeighboursOptions
+  let pairings: Pairing[]
   try {
     options = parseNeighboursOptions(argv)
+    pairings = selectPairings(options.only)
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${NEIGHBOURS_USAGE}`)
     return UNABLE
@@ -37,24 +39,24 @@ async function main(argv: readonly string[]): Promise<number> {
     console.error(hindrances.join('\n'))
     return UNABLE
   }
-  return runWithin((bench) => runAll(bench, options))
+  return runWithin((bench) => runAll(bench, pairings, options))
 }
 
-async function runAll(bench: Bench, options: NeighboursOptions): Promise<number> {
+async function runAll(
+  bench: Bench,
+  pairings: readonly Pairing[],
+  options: NeighboursOptions,
+): Promise<number> {
   console.log(describeMachine(readMachine(bench)))
   console.log(
     `gateway on core ${bench.proxyCore}, clients and upstream on core ${bench.loadCore}; ` +
       `${options.pairs} pairs of ${options.seconds} s a side after ${options.warmupSeconds} s`,
   )
-  const wanted = VICTIMS.flatMap((victim) =>
-    OFFENCES.map((offence) => ({ victim, offence })),
-  ).filter(({ victim, offence }) => `${victim}, ${offence.name}`.includes(options.only))
   const rows: NeighboursRow[] = []
   const failures: string[] = []
-  for (const { victim, offence } of wanted) {
-    const name = `${victim}, ${offence.name}`
+  for (const { name, victim, offence } of pairings) {
     try {
-      const row = await measureRow(bench, { victim, offence, ...options })
+      const row = await measureRow(bench, { name, victim, offence, ...options })
       rows.push(row)
       failures.push(...row.errors.map((error) => `"${name}": ${error}`))
     } catch (error) {
@@ -70,9 +72,9 @@ async function runAll(bench: Bench, options: NeighboursOptions): Promise<number>
 
 async function measureRow(
   bench: Bench,
-  options: NeighboursOptions & { victim: VictimKind; offence: Offence },
+  options: NeighboursOptions & Pairing,
 ): Promise<NeighboursRow> {
-  const { victim, offence, pairs } = options
+  const { name, victim, pairs } = options
   const scene = await NeighboursScene.start(bench, { ...options, offenders: pairs })
   try {
     const capacity = await findCapacity(scene, victim)
@@ -88,7 +90,6 @@ async function measureRow(
     const verdict = judge(measured, summary)
     const { clientLagP99Us } = summary
     const { offended } = scene
-    const name = `${victim}, ${offence.name}`
     return { name, capacity, ratePerSecond, verdict, clientLagP99Us, offended, errors }
   } finally {
     await scene.stop()
@@ -107,7 +108,6 @@ async function findCapacity(scene: NeighboursScene, victim: VictimKind): Promise
     if (ratePerSecond > best.ratePerSecond) {
       best = { ratePerSecond, sandboxUsPerRequest: hasPlugin ? sandboxUs / report.requests : 0 }
     }
-    console.error(round, ratePerSecond, sandboxUs / report.requests)
     if (isWarm) break
   }
   return toCapacity(best)

@@ -65,7 +65,7 @@ interface Started {
   readonly proxy: string
   readonly status: string
   /** All that it has written so far. */
-  log(): string
+  readonly log: () => string
 }
 
 /** Resolves when it is ready; rejects with what it said when it ends before. */
