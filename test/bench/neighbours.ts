@@ -58,6 +58,7 @@ async function runAll(
     try {
       const row = await measureRow(bench, { name, victim, offence, ...options })
       rows.push(row)
+      console.error(`${name}: p99 grew by ${(row.verdict.growthUs / 1_000).toFixed(2)} ms`)
       failures.push(...row.errors.map((error) => `"${name}": ${error}`))
     } catch (error) {
       if (bench.children.isStopping) throw error
