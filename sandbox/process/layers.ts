@@ -50,6 +50,14 @@ const onLinux = ({ name }: Platform): string | null =>
 const USE_LINUX = 'run the gateway on Linux'
 const USE_NODE_26 = 'run the gateway on Node 26'
 
+const FFI_SINCE = 26
+
+function whyNoFfi({ nodeMajor }: Platform): string {
+  return nodeMajor < FFI_SINCE
+    ? `Node ${nodeMajor} has no node:ffi; ${FFI_SINCE} has`
+    : 'node:ffi is switched off (--no-experimental-ffi)'
+}
+
 /** In the order in which they are applied. */
 export const LAYERS: readonly Layer[] = [
   {
@@ -163,12 +171,13 @@ export const LAYERS: readonly Layer[] = [
     denies: ['file', 'spawn', 'network', 'kill', 'privileges'],
     missing: (platform) => {
       if (platform.name !== 'linux') return `there is no seccomp on ${platform.name}`
-      if (!platform.hasFfi) return `Node ${platform.nodeMajor} has no node:ffi; 26 has`
+      if (!platform.hasFfi) return whyNoFfi(platform)
       return syscallsOf(platform.arch) === null ? `there is no table for ${platform.arch}` : null
     },
-    remedy: ({ name, hasFfi }) => {
+    remedy: ({ name, hasFfi, nodeMajor }) => {
       if (name !== 'linux') return USE_LINUX
-      return hasFfi ? 'run the gateway on x64 or arm64' : USE_NODE_26
+      if (hasFfi) return 'run the gateway on x64 or arm64'
+      return nodeMajor < FFI_SINCE ? USE_NODE_26 : 'start Node without --no-experimental-ffi'
     },
     fault: ({ status, filter }) => {
       if (filter !== null) return filter

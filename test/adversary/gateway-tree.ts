@@ -39,6 +39,11 @@ export function peakRssBytes(pid: number): number {
   return peak === null ? 0 : Number(peak[1]) * 1024
 }
 
+/** Whether a filter of system calls is in force around the process. */
+export function hasSyscallFilter(pid: number): boolean {
+  return /^Seccomp:\s+2$/m.test(readText(pid, 'status'))
+}
+
 /** Whether the process is there, and not only waiting to be taken note of. */
 export function isRunning(pid: number): boolean {
   const state = /^State:\s+(\w)/m.exec(readText(pid, 'status'))

@@ -21,6 +21,8 @@ export interface LoadedPlugin {
   /** Its module, or the file that holds it. */
   readonly source?: string
   readonly file?: string
+  /** Where a remote program listens that serves it. */
+  readonly socket?: string
   readonly tier?: 'process' | 'inline'
   /** What the operator grants to it; default nothing. */
   readonly granted?: PluginPermissions
@@ -244,7 +246,9 @@ function treePids({ workers, sandboxes, others }: GatewayTree): number[] {
   return [...workers, ...sandboxes, ...others]
 }
 
-function toFlag(folder: string, { name, source, file, tier = 'process' }: LoadedPlugin): string {
+function toFlag(folder: string, plugin: LoadedPlugin): string {
+  const { name, source, file, socket, tier = 'process' } = plugin
+  if (socket !== undefined) return `unix:${socket}=remote`
   const path = file ?? join(folder, 'plugins', `${name}.js`)
   if (source !== undefined) writeFileSync(path, source)
   return `${path}=${tier}`

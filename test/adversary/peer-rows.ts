@@ -29,7 +29,7 @@ export const PEER_ROWS: Readonly<Record<string, PeerRow>> = {
   'PRO-22': recorded('PRO-22', FAILS),
   'stderr-flood': {
     idea: 'Standard error is flooded',
-    snippet: `for (;;) process.stderr.write('x'.repeat(65536))`,
+    snippet: `const { writeSync } = require('node:fs'); for (;;) try { writeSync(2, 'x'.repeat(65536)) } catch {}`,
     ...FAILS,
   },
   'many-values': {
@@ -55,8 +55,10 @@ export const PEER_ROWS: Readonly<Record<string, PeerRow>> = {
   },
   'many-effects': {
     idea: 'Effects are asked for without end',
-    snippet: `for (let id = 1; id < 200000; id++)
-      h.message({ name: 'effect', id, call: h.req.id, member: 'timer.sleep', args: '[1000000]' })`,
+    snippet: `for (let id = 1; id < 200000; id++) {
+      h.message({ name: 'effect', id, call: h.req.id, member: 'timer.sleep', args: '[1000000]' })
+      if (id % 100 === 0) await h.sleep(0)
+    }`,
     ...FAILS,
   },
   'many-lines': {
@@ -96,7 +98,7 @@ async function spawnAndStay(place: Place): Promise<string[]> {
 }
 
 /** The processes `sleep 1000` of this machine. */
-function sleepers(): number[] {
+export function sleepers(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)

@@ -53,7 +53,12 @@ export function parseBenchOptions(argv: readonly string[]): BenchOptions {
   }
 }
 
-function toWhole(flag: string, value: string, { min, max }: { min: number; max: number }): number {
+/** Throws with one sentence that names the flag, quotes its value and says what is wanted. */
+export function toWhole(
+  flag: string,
+  value: string,
+  { min, max }: { min: number; max: number },
+): number {
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
   if (number >= min && number <= max) return number
   throw new Error(`${flag} is "${value}": a whole number from ${min} to ${max} is wanted`)

@@ -1,128 +1,62 @@
 /**
- * A sandbox host that somebody has taken over: it keeps the protocol until a call comes, and then does
- * what its attack says. Calls with `X-Calm` are answered properly. It runs behind the same layers as
- * the real one and has given up the same rights, but has no filter of system calls, with which a socket of
- * Node's cannot live: it can do more than a real one.
+ * A sandbox host that somebody has taken over. It runs behind the same layers as the real one, in the
+ * same order: the filter of system calls where there is one, and no rights. So it reads and writes as
+ * the real one does, blocking, and has no timers: to sleep is to hold the only thread.
  */
-import { Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { readView } from '@sallyport/sdk'
-import {
-  addMessage,
-  FrameDecoder,
-  FrameEncoder,
-  MessageReader,
-  type GatewayMessage,
-  type HostMessage,
-  PROTOCOL_VERSION,
-} from '@sallyport/sdk/protocol'
-
+import { readSync, writeSync } from 'node:fs'
 import type { ChildOptions } from '../../../sandbox/process/launch.ts'
+import { loadNativeCalls } from '../../../sandbox/process/native-calls.ts'
+import { installSyscallFilter } from '../../../sandbox/process/syscall-filter.ts'
+import { syscallsOf } from '../../../sandbox/process/syscalls.ts'
+import { createEvilHost, type Evil } from './evil-host.ts'
 
-/** What an attack is given beside the socket. */
-interface Tools {
-  readonly req: { readonly id: number }
-  readonly timeoutMs: number
-  readonly sleep: (ms: number) => Promise<void>
-  /** Bytes as they are. */
-  readonly raw: (bytes: Buffer) => void
-  /** The bytes as one frame. */
-  readonly wrap: (bytes: Buffer) => Buffer
-  /** A result that exits with a status and a body. */
-  readonly send: (id: number, answer: { status: number; body?: string }) => void
-  /** Any message. */
-  readonly message: (message: HostMessage) => void
-}
-
-type Evil = (sock: Socket, tools: Tools, require: NodeJS.Require) => Promise<void>
-
+const CHANNEL = 3
 const { evil } = globalThis as unknown as { evil: Evil }
-const { drops } = JSON.parse(process.argv[3] ?? '') as ChildOptions
-const sock = new Socket({ fd: 3, readable: true, writable: true })
-for (const scope of drops) {
+const { drops, hasFilter } = JSON.parse(process.argv[3] ?? '') as ChildOptions
+const sleeper = new Int32Array(new SharedArrayBuffer(4))
+const buffer = Buffer.alloc(64 * 1024)
+let isDeaf = false
+// The zone of the clock is read from a file, at its first use.
+new Date().getTimezoneOffset()
+
+const host = createEvilHost({
+  ...{ evil, require, manifest: {} },
+  sock: { pause: () => void (isDeaf = true) },
+  write: (bytes) => {
+    for (let at = 0; at < bytes.length;) at += writeSync(CHANNEL, bytes, at)
+  },
+  sleep: (ms) => {
+    Atomics.wait(sleeper, 0, 0, ms)
+    return Promise.resolve()
+  },
+})
+
+// As in the real one: not before the loop has nothing left to close.
+process.stdin.once('close', () => setImmediate(() => setImmediate(lockDown))).destroy()
+
+function lockDown(): void {
+  const table = syscallsOf(process.arch)
+  const natively = hasFilter && table !== null ? loadNativeCalls() : null
+  if (natively !== null && table !== null) {
+    const fault = installSyscallFilter(natively, table)
+    if (fault !== null) throw new Error(`an evil peer has no filter: ${fault}`)
+  }
   const { permission } = process as { permission?: { drop?: (scope: string) => void } }
-  try {
-    permission?.drop?.(scope)
-  } catch {
-    // As in the real one.
+  for (const scope of drops) {
+    try {
+      permission?.drop?.(scope)
+    } catch {
+      // As in the real one.
+    }
   }
+  serve()
 }
 
-const NOTHING_FOLLOWS = {
-  name: 'failed',
-  kind: 'skipped',
-  message: 'nothing follows',
-  decided: false,
-  log: '[]',
-} as const
-
-const decoder = new FrameDecoder(new MessageReader('gateway').read)
-sock.on('data', (bytes: Buffer) => decoder.push(bytes, take))
-sock.on('end', () => process.exit(0))
-
-function take(message: GatewayMessage): void {
-  const { id } = message
-  switch (message.name) {
-    case 'hello':
-      send({
-        ...{ name: 'welcome', id, protocol: PROTOCOL_VERSION, encoding: 'json' },
-        info: JSON.stringify({ node: process.version, abilities: {} }),
-      })
-      return
-    case 'load':
-      send({ name: 'result', id, payload: JSON.stringify({ manifest: {}, log: [] }) })
-      return
-    case 'configure':
-    case 'close':
-      send({ name: 'result', id, payload: JSON.stringify({ log: [] }) })
-      return
-    case 'stats':
-      send({ name: 'result', id, payload: '[]' })
-      return
-    case 'effectResult':
-    case 'cancel':
-    case 'ping':
-      send({ name: 'ack', id })
-      return
-    case 'follow':
-      send({ ...NOTHING_FOLLOWS, id })
-      return
-    case 'call':
-      call(id, message.timeoutMs, readView(message.view as string).requestHeaders)
-  }
-}
-
-function call(id: number, timeoutMs: number, headers: readonly string[]): void {
-  const at = headers.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'x-calm')
-  if (at !== -1) {
-    exit(id, 200, `calm ${headers[at + 1]}`)
-    return
-  }
-  const tools: Tools = {
-    req: { id },
-    timeoutMs,
-    sleep: async (ms) => {
-      await sleep(ms)
-    },
-    raw: (bytes) => void sock.write(bytes),
-    wrap: (bytes) => {
-      const length = Buffer.alloc(4)
-      length.writeUInt32LE(bytes.length)
-      return Buffer.concat([length, bytes])
-    },
-    send: (to, { status, body }) => exit(to, status, body),
-    message: send,
-  }
-  void evil(sock, tools, require)
-}
-
-function exit(id: number, status: number, body = ''): void {
-  const changes = [['response.exit', status, body]]
-  send({ name: 'result', id, payload: JSON.stringify({ changes }) })
-}
-
-function send(message: HostMessage): void {
-  const encoder = new FrameEncoder()
-  addMessage(encoder, message)
-  sock.write(encoder.take())
+/** One read a turn: what an attack goes on with after an `await` has its turn in between. */
+function serve(): void {
+  if (isDeaf) return void Atomics.wait(sleeper, 0, 0)
+  const count = readSync(CHANNEL, buffer)
+  if (count === 0) process.abort()
+  host.push(buffer.subarray(0, count))
+  setImmediate(serve)
 }

@@ -1,0 +1,75 @@
+import { SANDBOX_LIMITS } from '../../sandbox/limits.ts'
+import { median } from './summary.ts'
+import type { LatencyPair, PairsSummary } from './latency-pairs.ts'
+
+/** What a tenant may burn in a second, for good. */
+const TENANT_US_PER_SECOND = (SANDBOX_LIMITS.tenantCpuMs / SANDBOX_LIMITS.tenantCpuFillMs) * 1e6
+
+/** While a neighbour offends, a p99 may be this much longer: a share of it or so much, what is more. */
+const GROWTH_SHARE_MAX = 0.2
+const GROWTH_US_MAX = 2_000
+
+export interface ClosedLoop {
+  /** Answered requests a second, as many as there can be. */
+  readonly ratePerSecond: number
+  /** CPU of the tenant's sandbox process for each of them; 0 where the route has no plugin. */
+  readonly sandboxUsPerRequest: number
+}
+
+/**
+ * What a tenant is served for good: what the gateway can do, or what the tenant's CPU budget pays
+ * for. A rate that the budget does not pay for ends in 503, whoever the neighbours are.
+ */
+export function toCapacity({ ratePerSecond, sandboxUsPerRequest }: ClosedLoop): number {
+  if (sandboxUsPerRequest <= 0) return ratePerSecond
+  return Math.min(ratePerSecond, TENANT_US_PER_SECOND / sandboxUsPerRequest)
+}
+
+/** How long a tenant's budget takes to get back what was burnt, in milliseconds. */
+export function toRefillMs(burntUs: number): number {
+  return Math.min(SANDBOX_LIMITS.tenantCpuFillMs, (burntUs / TENANT_US_PER_SECOND) * 1_000)
+}
+
+export interface Verdict {
+  readonly basePercentilesUs: readonly [p50: number, p99: number]
+  readonly otherPercentilesUs: readonly [p50: number, p99: number]
+  /** Median of the pairs. */
+  readonly growthUs: number
+  readonly growthUsMax: number
+  readonly isWithin: boolean
+}
+
+/** Compares a victim's pairs, quiet and beside an offender, with the bar. */
+export function judge(pairs: readonly LatencyPair[], summary: PairsSummary): Verdict {
+  const growthUsMax = Math.max(summary.baseP99Us * GROWTH_SHARE_MAX, GROWTH_US_MAX)
+  return {
+    basePercentilesUs: [median(pairs.map(({ base }) => base.p50Us)), summary.baseP99Us],
+    otherPercentilesUs: [median(pairs.map(({ other }) => other.p50Us)), summary.otherP99Us],
+    growthUs: summary.differenceUs,
+    growthUsMax,
+    isWithin: summary.errors.length === 0 && summary.differenceUs <= growthUsMax,
+  }
+}
+
+/** A client that is late by as much as the bar allows measures itself. */
+export const CLIENT_LAG_US_MAX = GROWTH_US_MAX / 2
+
+/** How often a rate is lowered until the client keeps up, and by how much. */
+const FIT_TRIES = 6
+const FIT_SHARE = 0.7
+
+/**
+ * The highest rate, from `wanted` downwards, at which the client itself keeps to its schedule: with
+ * two cores it shares one with the upstream and the offender's client. `lagAt` tells how late it is.
+ */
+export async function fitRate(
+  wanted: number,
+  lagAt: (ratePerSecond: number) => Promise<number>,
+): Promise<number> {
+  let ratePerSecond = Math.max(1, Math.floor(wanted))
+  for (let tries = 0; tries < FIT_TRIES; tries += 1) {
+    if ((await lagAt(ratePerSecond)) <= CLIENT_LAG_US_MAX) break
+    ratePerSecond = Math.max(1, Math.floor(ratePerSecond * FIT_SHARE))
+  }
+  return ratePerSecond
+}
