@@ -1,8 +1,9 @@
 import type { ReadonlyHeaderList } from '@sallyport/sdk'
 import type { BodyTaker, RequestContext } from './context.ts'
+import { EFFECT_LIMITS } from './effects/limits.ts'
 import type { Environment } from './environment.ts'
 import type { BodySink, BodySource } from './exchange.ts'
-import { runPhase } from './run-phase.ts'
+import { FilterFailure, runPhase } from './run-phase.ts'
 import { Waiting } from './waiting.ts'
 
 const NO_BYTES = new Uint8Array()
@@ -27,6 +28,8 @@ export class AnswerStream implements BodySink, BodyTaker {
   /** Chunks that came while a filter was at work; the source was asked to stop, so they are few. */
   #held: Uint8Array[] | null = null
   #filtering = false
+  /** What went into the filters and has not come out: they may keep a body back until its end. */
+  #keptBytes = 0
   #clientIsFull = false
   #ended = false
   #over = false
@@ -111,6 +114,7 @@ export class AnswerStream implements BodySink, BodyTaker {
       const ctx = this.#ctx
       ctx.chunk = chunk ?? NO_BYTES
       ctx.chunkIsLast = isLast
+      this.#keptBytes += ctx.chunk.byteLength
       let pending: void | Promise<void>
       try {
         pending = runPhase(ctx, 'bodyFilter', this.#environment)
@@ -139,6 +143,15 @@ export class AnswerStream implements BodySink, BodyTaker {
   #pass(isLast: boolean): void {
     if (this.#over) return
     const { chunk, exchange } = this.#ctx
+    const bytes = chunk?.byteLength ?? 0
+    const bytesMax = this.#keptBytes + EFFECT_LIMITS.chunkGrowthBytesMax
+    if (bytes > bytesMax) {
+      // Here and not in `setChunk`, whose error a handler could catch: what it meant to filter must not pass.
+      const text = `bodyFilter gave back a chunk of ${bytes} bytes; up to ${bytesMax} are allowed here`
+      this.#fail(new FilterFailure(text))
+      return
+    }
+    this.#keptBytes = Math.max(0, this.#keptBytes - bytes)
     const writes = chunk !== null && chunk.byteLength > 0 && !this.#bodiless
     if (writes && !exchange.write(chunk)) this.#clientIsFull = true
     if (isLast) this.#finish()

@@ -2,6 +2,7 @@ import {
   HostFailure,
   isPdkMember,
   type Pdk,
+  PDK_ERRORS,
   PDK_MEMBERS,
   PdkError,
   type PdkMember,
@@ -141,10 +142,22 @@ export class PluginCall implements HostCall {
     try {
       this.check(member, PDK_PHASE_BITS[member])
       const implementation = PDK_IMPLEMENTATION[member] as (...all: unknown[]) => Promise<unknown>
-      return implementation(this, ...decodeEffectArguments(member, args))
+      const done = implementation(this, ...decodeEffectArguments(member, args))
+      return done.catch((error: unknown) => this.#effectFailed(member, error))
     } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)))
+      return this.#effectFailed(member, error)
     }
+  }
+
+  /** What is no error of the PDK is a fault of ours: told to the operator, not to the plugin. */
+  #effectFailed(member: PdkMember, error: unknown): Promise<never> {
+    if (error instanceof PdkError) return Promise.reject(error)
+    const { pluginName, tenant } = this.step
+    this.environment.log.error(
+      { plugin: pluginName, tenant, member, err: error },
+      'an effect failed',
+    )
+    return Promise.reject(new PdkError('INTERNAL', `${member}: ${PDK_ERRORS.INTERNAL}`))
   }
 
   /** `ctx.shared` is seen within one tenant only. */

@@ -211,6 +211,7 @@ class PhaseRun {
     this.#environment.log.error(
       {
         plugin: step.pluginName,
+        tenant: step.tenant,
         instance: step.instanceId,
         phase: this.#phase,
         kind: failure.kind,

@@ -1,8 +1,17 @@
-import { HostFailure, isAllowedIn, isPdkMember, PDK_MEMBERS, PdkError } from '@sallyport/sdk'
+import {
+  HostFailure,
+  isAllowedIn,
+  isPdkMember,
+  PDK_ERRORS,
+  PDK_MEMBERS,
+  PdkError,
+} from '@sallyport/sdk'
 import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type { HostCall } from '../kernel/plugin-host.ts'
 import type { SandboxLimits } from './limits.ts'
 import { parsePayload } from './payload.ts'
+
+const INTERNAL = new PdkError('INTERNAL', PDK_ERRORS.INTERNAL)
 
 /** What an effect gave, as it crosses back. */
 export interface EffectAnswer {
@@ -85,7 +94,7 @@ function toBase64({ buffer, byteOffset, byteLength }: Uint8Array): { base64: str
 }
 
 function toFailure(error: unknown): EffectAnswer {
-  const code = error instanceof PdkError ? error.code : 'NOT_FOUND'
-  const message = error instanceof Error ? error.message : String(error)
+  // Anything else is a fault of the kernel, whose text is not for a plugin.
+  const { code, message } = error instanceof PdkError ? error : INTERNAL
   return { ok: false, value: JSON.stringify({ code, message }) }
 }

@@ -10,6 +10,7 @@ export const PDK_ERRORS = {
   BODY_TOO_LARGE: 'the body is larger than the caller allowed',
   FETCH_FAILED: 'the other server could not be asked, or did not answer as it should',
   HANDLER_OVER: 'the handler has ended or ran out of time; its pdk object is no longer usable',
+  INTERNAL: 'the gateway could not do it; its log says why',
   LIMIT: 'a limit of the gateway or of the tenant was reached',
   NOT_FOUND: 'what was named does not exist',
   NOT_GRANTED: 'the operator has not granted this to the plugin',

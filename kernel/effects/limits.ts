@@ -37,6 +37,11 @@ export const EFFECT_LIMIT_ROWS = {
     default: 256,
     reason: 'pools of connections of a worker, one for each plugin, tenant, server and address',
   },
+  chunkGrowthBytesMax: {
+    default: MB,
+    reason:
+      'by which a chunk out of `bodyFilter` may be larger than what went in and was kept back; a body given to a plugin',
+  },
   cacheCallsPerCall: { default: 128, reason: 'more is a loop, not a look-up' },
   cacheKeysMax: { default: 1_000, reason: 'a plugin and tenant; the oldest go' },
   cacheValueBytesMax: { default: 64 * KB, reason: 'of JSON; what is larger belongs elsewhere' },

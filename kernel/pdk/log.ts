@@ -64,7 +64,12 @@ function logger(level: PluginLevel) {
     if (!log.isLevelEnabled(pinoLevel)) return
     const line = parts.map(toText).join('').slice(0, LOG_LINE_LENGTH_MAX)
     log[pinoLevel](
-      { plugin: call.step.pluginName, phase: call.phase, request_id: call.ctx.id },
+      {
+        plugin: call.step.pluginName,
+        tenant: call.step.tenant,
+        phase: call.phase,
+        request_id: call.ctx.id,
+      },
       line,
     )
   }

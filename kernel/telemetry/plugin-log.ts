@@ -11,5 +11,13 @@ export interface PluginLogLine {
 
 /** Puts the lines of sandboxes into the gateway's log; what a plugin says is data there. */
 export function createPluginLog(log: Logger): (line: PluginLogLine) => void {
-  return ({ level, host, text }) => log[PLUGIN_LEVELS[level]]({ pluginHost: host }, text)
+  return ({ level, host, text }) =>
+    log[PLUGIN_LEVELS[level]]({ pluginHost: host, tenant: toTenant(host) }, text)
+}
+
+const TENANT = 'tenant:'
+
+/** Null for the sandbox of a plugin that no tenant owns. */
+function toTenant(host: string): string | null {
+  return host.startsWith(TENANT) ? host.slice(TENANT.length) : null
 }

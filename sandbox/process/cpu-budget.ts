@@ -42,8 +42,10 @@ export class CpuBudget {
   }
 
   /**
-   * Whether one more call may begin beside so many that a child has before it. Each of them may burn
-   * as much as a handler may: what has begun cannot be taken back.
+   * Whether one more call may begin beside so many that a child has before it: what has begun cannot
+   * be taken back. Each is counted with what a handler may count on. One that is killed may have burnt
+   * twice that, so at worst the debt is about as large as what was left, which is all remembered and paid
+   * back: over time nobody gets more. Counting `killCpuMs` would let half as many begin at once.
    */
   mayBegin(pieces: number): boolean {
     return this.leftMs > pieces * this.#options.limits.handlerCpuMs

@@ -44,6 +44,16 @@ describe('a budget', () => {
     expect(mine.isScarce).toBe(true)
   })
 
+  test('remembers all of what calls burnt that began together and were killed', async () => {
+    const { budget } = makeNode()
+    const mine = budget()
+    let pieces = 0
+    while (mine.mayBegin(pieces)) pieces++
+    for (let i = 0; i < pieces; i++) mine.burn(limits.killCpuMs)
+    await turn()
+    expect(mine.leftMs).toBe(limits.tenantCpuMs - pieces * limits.killCpuMs)
+  })
+
   test('is one for all workers of a node', async () => {
     const { budget } = makeNode()
     const [one, two] = [budget(), budget()]

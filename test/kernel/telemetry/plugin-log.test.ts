@@ -12,6 +12,13 @@ test.each([
   const write = createPluginLog(createLog({ level: 'debug', base: {}, destination }))
   write({ level, host: 'plugin:hello', text: 'two\nlines %s' })
   expect(destination.lines.map((line) => JSON.parse(line) as object)).toMatchObject([
-    { level: written, pluginHost: 'plugin:hello', msg: 'two\nlines %s' },
+    { level: written, pluginHost: 'plugin:hello', tenant: null, msg: 'two\nlines %s' },
   ])
+})
+
+test("a line of a tenant's sandbox carries the tenant", () => {
+  const destination = new MemoryDestination()
+  const write = createPluginLog(createLog({ level: 'debug', base: {}, destination }))
+  write({ level: 'err', host: 'tenant:acme', text: 'killed' })
+  expect(JSON.parse(destination.lines[0]!)).toMatchObject({ tenant: 'acme' })
 })
