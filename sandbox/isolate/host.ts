@@ -17,6 +17,9 @@ import { createNative } from './native.ts'
 import type { TurnEnd } from './plugin-isolate.ts'
 import { PluginSet } from './plugin-set.ts'
 
+/** A quarter of the deadline; with none, a turn cost as much again as crossing does. */
+const TURN_GRID_MS = 5
+
 export interface IsolateHostInit extends IsolateHostOptions {
   readonly name: string
   readonly plugins: readonly PluginCode[]
@@ -211,6 +214,7 @@ export class IsolateHost implements PluginHost {
       isolateBytesMax,
       loadMs,
       turnMs: isolateHandlerMs,
+      turnGridMs: TURN_GRID_MS,
       sink: {
         effect: (id, callId, member, argsJson) => this.#onEffect(id, callId, member, argsJson),
         end: (callId, end) => this.#onEnd(callId, end),
