@@ -64,7 +64,12 @@ export class MessageReader<From extends Sender> {
       throw new ProtocolError(`${plan.name}: expected ${plan.fields.length} fields, got ${count}`)
     }
     const message: Record<string, unknown> = { name: plan.name, id }
-    for (const [name, kind] of plan.fields) message[name] = this.#readField(plan, name, kind)
+    // By index: a child interprets this, and an iterator takes it longer than a field.
+    const { fields } = plan
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i]!
+      message[field[0]] = this.#readField(plan, field[0], field[1])
+    }
     if (this.#at !== end) {
       throw new ProtocolError(`a frame has ${end - this.#at} bytes after its value`)
     }
@@ -198,15 +203,16 @@ export function addMessage(
     slab[at++] = 0x90 | (plan.fields.length + 2)
     slab[at++] = plan.type
     at = writeUint(slab, at, message.id)
-    for (const [name] of plan.fields) at = writeField(slab, at, values[name])
+    const { fields } = plan
+    for (let i = 0; i < fields.length; i++) at = writeField(slab, at, values[fields[i]![0]])
     return at
   })
 }
 
 function sizeOf({ fields }: MessagePlan, values: Readonly<Record<string, unknown>>): number {
   let size = HEAD_BYTES
-  for (const [name] of fields) {
-    const value = values[name]
+  for (let i = 0; i < fields.length; i++) {
+    const value = values[fields[i]![0]]
     size += STRING_HEAD_BYTES
     if (typeof value === 'string') size += bytesAtMost(value)
   }

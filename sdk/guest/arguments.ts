@@ -1,5 +1,13 @@
 import { type HeaderLimits, PdkError, type QueryLimits } from '../index.ts'
-import { isArray, jsonStringify, objectEntries, slice, test, toText } from './primordials.ts'
+import {
+  isArray,
+  jsonStringify,
+  objectEntries,
+  SafeMap,
+  slice,
+  test,
+  toText,
+} from './primordials.ts'
 
 /** RFC 9110 `token`. */
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -16,21 +24,38 @@ export function badArgument(member: string, wanted: string, value: unknown): Pdk
   return new PdkError('BAD_ARGUMENT', `${member}: expected ${wanted}, got ${quote(value)}`)
 }
 
+/** Good names that were seen, and whether a plugin may set them: it uses the same few again and again. */
+const knownNames = new SafeMap<string, boolean>()
+let knownCount = 0
+const KNOWN_MAX = 256
+
 /** The name as it was given. */
 export function checkHeaderName(member: string, name: unknown): string {
-  if (typeof name !== 'string' || test(HEADER_NAME, name) === null) {
-    throw badArgument(member, 'a header name', name)
-  }
-  return name
+  isSettable(member, name)
+  return name as string
 }
 
 /** A name that a plugin may set: not one of those that frame the message. */
 export function checkSettableHeaderName(member: string, name: unknown): string {
-  const checked = checkHeaderName(member, name)
-  if (test(FRAMING_HEADER, checked) !== null) {
-    throw badArgument(member, 'a header that does not frame the message', checked)
+  if (!isSettable(member, name)) {
+    throw badArgument(member, 'a header that does not frame the message', name)
   }
-  return checked
+  return name as string
+}
+
+function isSettable(member: string, name: unknown): boolean {
+  const known = knownNames.get(name as string)
+  if (known !== undefined) return known
+  if (typeof name !== 'string' || test(HEADER_NAME, name) === null) {
+    throw badArgument(member, 'a header name', name)
+  }
+  const settable = test(FRAMING_HEADER, name) === null
+  if (knownCount++ >= KNOWN_MAX) {
+    knownNames.clear()
+    knownCount = 1
+  }
+  knownNames.set(name, settable)
+  return settable
 }
 
 /** One value stays a string, so that what crosses is short. */
