@@ -14,11 +14,8 @@ import type { SandboxLimits } from '../limits.ts'
 import { IsolateCall } from './isolate-call.ts'
 import { findIsolatedVm, type IsolatedVm, loadIsolatedVm } from './load-isolated-vm.ts'
 import { createNative } from './native.ts'
-import type { TurnEnd } from './plugin-isolate.ts'
+import { TURN_GRID_MS, type TurnEnd } from './plugin-isolate.ts'
 import { PluginSet } from './plugin-set.ts'
-
-/** A quarter of the deadline; with none, a turn cost as much again as crossing does. */
-const TURN_GRID_MS = 5
 
 export interface IsolateHostInit extends IsolateHostOptions {
   readonly name: string

@@ -47,6 +47,9 @@ export interface PluginIsolateOptions {
   readonly sink: GuestSink
 }
 
+/** A quarter of the deadline; without a grid, a turn cost as much again as crossing does. */
+export const TURN_GRID_MS = 5
+
 const MB = 1024 * 1024
 const NS_PER_MS = 1e6
 const WAITING: TurnEnd = { kind: 'waiting', payload: '' }

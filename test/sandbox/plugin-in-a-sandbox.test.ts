@@ -1,4 +1,4 @@
-import type { Phase } from '@sallyport/sdk'
+import { PdkError, type Phase } from '@sallyport/sdk'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { PluginCode, PluginHost } from '../../kernel/plugin-host.ts'
 import { makeCall, makePlugin } from '../support/host-call.ts'
@@ -238,7 +238,7 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
   test('catches the failure of an effect with its code', async () => {
     const { changes } = await run(
       `return pdk.client.loadConsumer('x').catch((error) => pdk.log.info(error.name, error.message))`,
-      { effect: () => Promise.reject(new Error('no such consumer')) },
+      { effect: () => Promise.reject(new PdkError('NOT_FOUND', 'no such consumer')) },
     )
     expect(changes).toEqual([['log.info', 'PdkErrorno such consumer']])
   })
