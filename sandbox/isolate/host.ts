@@ -14,7 +14,7 @@ import type { SandboxLimits } from '../limits.ts'
 import { IsolateCall } from './isolate-call.ts'
 import { findIsolatedVm, type IsolatedVm, loadIsolatedVm } from './load-isolated-vm.ts'
 import { createNative } from './native.ts'
-import { TURN_GRID_MS, type TurnEnd } from './plugin-isolate.ts'
+import { reasonOf, TURN_GRID_MS, type TurnEnd } from './plugin-isolate.ts'
 import { PluginSet } from './plugin-set.ts'
 
 export interface IsolateHostInit extends IsolateHostOptions {
@@ -321,9 +321,4 @@ export class IsolateHost implements PluginHost {
 function settle(work: OpenWork, end: TurnEnd): void {
   if (end.kind === 'result') work.resolve(end.payload)
   else work.reject(new Error(reasonOf(end)))
-}
-
-function reasonOf(end: TurnEnd): string {
-  if (end.kind !== 'failed') return end.payload
-  return String((JSON.parse(end.payload) as { message?: unknown }).message)
 }

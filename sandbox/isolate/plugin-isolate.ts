@@ -234,6 +234,12 @@ export class PluginIsolate {
   }
 }
 
+/** Why a turn gave no result, for people. */
+export function reasonOf(end: TurnEnd): string {
+  if (end.kind !== 'failed') return end.payload
+  return String((JSON.parse(end.payload) as { message?: unknown }).message)
+}
+
 const FAILED = 0x66
 const FINAL = 0x65
 
