@@ -81,7 +81,7 @@ export class HandlerCall {
   /** Throws unless the member may be called now. */
   check(member: PdkMember, phaseBits: number): void {
     this.checkOpen(member)
-    if ((phaseBits & this.phaseBit) === 0) {
+    if ((phaseBits & this.phaseBit) === 0 && !(this.phaseBit === 0 && isOfNoRequest(member))) {
       throw new PdkError('WRONG_PHASE', wrongPhaseText(member, this.phase as Phase))
     }
   }
@@ -162,12 +162,12 @@ export class HandlerCall {
     })
   }
 
-  get shared(): Record<string, unknown> {
+  get sharedContext(): Record<string, unknown> {
     this.checkOpen('ctx.shared')
     return (this.#shared ??= toBox(this.view.ctx.shared)).value
   }
 
-  get plugin(): Record<string, unknown> {
+  get pluginContext(): Record<string, unknown> {
     this.checkOpen('ctx.plugin')
     return (this.#plugin ??= toBox(this.view.ctx.plugin)).value
   }
@@ -242,6 +242,12 @@ export class HandlerCall {
     realm.port.post(effect.isTimer ? 'timer' : 'effect', id, this.id, member, json)
     return id
   }
+}
+
+/** What `init`, `configure` and `close` may call: it looks at no request. */
+function isOfNoRequest(member: PdkMember): boolean {
+  if (member === 'log.serialize' || member === 'log.setSerializeValue') return false
+  return member.startsWith('log.') || member.startsWith('node.') || member.startsWith('plugin.')
 }
 
 interface Box {
