@@ -3,6 +3,19 @@
  * they get there. The gateway's sandbox and `@sallyport/sdk/serve` are made of it; no part of the
  * contract with authors of plugins.
  */
+export {
+  badArgument,
+  checkHeaderLimits,
+  checkHeaderName,
+  checkHeaderRecord,
+  checkHeaderValues,
+  checkQueryLimits,
+  checkRecord,
+  checkSettableHeaderName,
+  checkStatus,
+  checkString,
+  checkWhole,
+} from './guest/arguments.ts'
 export { fromBase64, fromLatin1, toBase64, toLatin1 } from './guest/base64.ts'
 export { type Before, type GuestCall, toCallText } from './guest/call-text.ts'
 export { Dispatcher } from './guest/dispatcher.ts'

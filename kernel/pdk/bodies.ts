@@ -2,13 +2,8 @@ import { type BodyLimits, getHeader, PdkError, type QueryLimits } from '@sallypo
 import { parseBody } from '../body-codec.ts'
 import type { PluginCall } from '../plugin-call.ts'
 import { ReadableRequestBody } from '../request-body.ts'
-import {
-  badArgument,
-  checkBodyLimits,
-  checkBytes,
-  checkQueryLimits,
-  refuseAfterExit,
-} from './arguments.ts'
+import { badArgument, checkQueryLimits } from '@sallyport/sdk/guest'
+import { checkBodyLimits, checkBytes, refuseAfterExit } from './arguments.ts'
 import { requestHeadersOf } from './request.ts'
 
 const NO_BYTES = new Uint8Array()

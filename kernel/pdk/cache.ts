@@ -2,7 +2,7 @@ import type { CacheOptions } from '@sallyport/sdk'
 import { notGranted } from '../effects/grants.ts'
 import { EFFECT_LIMITS } from '../effects/limits.ts'
 import type { PluginCall } from '../plugin-call.ts'
-import { checkWhole } from './arguments.ts'
+import { checkWhole } from '@sallyport/sdk/guest'
 import { checkJson, checkKey, checkOptions } from './effect-arguments.ts'
 
 type CacheMember = 'cache.get' | 'cache.set' | 'cache.delete'

@@ -3,7 +3,7 @@ import type { ConsumerRecord } from '../directory.ts'
 import { forwardedAddress, forwardedScheme } from '../forwarded-headers.ts'
 import type { PluginCall } from '../plugin-call.ts'
 import { forwardedOf } from './request.ts'
-import { badArgument, checkString } from './arguments.ts'
+import { badArgument, checkString } from '@sallyport/sdk/guest'
 
 const CREDENTIAL_COLLECTIONS = new Set(['keyauth_credentials'])
 /** A value longer than this is no key that anybody made; it is not looked up. */

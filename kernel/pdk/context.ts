@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { MemoryStats } from '@sallyport/sdk'
 import { toRouteView, toServiceView } from '../matched-route.ts'
 import type { PluginCall } from '../plugin-call.ts'
-import { badArgument, checkString } from './arguments.ts'
+import { badArgument, checkString } from '@sallyport/sdk/guest'
 
 const UNITS: ReadonlyMap<string, number> = new Map([
   ['b', 1],

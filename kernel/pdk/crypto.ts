@@ -3,7 +3,8 @@ import type { Data, HashAlgorithm, PdkMember, SignedData } from '@sallyport/sdk'
 import { EFFECT_LIMITS } from '../effects/limits.ts'
 import { verifySignature } from '../effects/signatures.ts'
 import type { PluginCall } from '../plugin-call.ts'
-import { badArgument, checkBytes, checkRecord, checkWhole } from './arguments.ts'
+import { badArgument, checkRecord, checkWhole } from '@sallyport/sdk/guest'
+import { checkBytes } from './arguments.ts'
 
 const HASHES: readonly HashAlgorithm[] = ['sha1', 'sha256', 'sha384', 'sha512', 'md5']
 const RANDOM_BYTES_MAX = 65_536

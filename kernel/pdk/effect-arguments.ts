@@ -1,6 +1,6 @@
 import type { PdkMember } from '@sallyport/sdk'
 import { EFFECT_LIMITS } from '../effects/limits.ts'
-import { badArgument, checkString } from './arguments.ts'
+import { badArgument, checkString } from '@sallyport/sdk/guest'
 
 /** Effects whose arguments may be bytes, which cross out of a sandbox as `{ base64 }`. */
 const TAKE_BYTES: ReadonlySet<PdkMember> = new Set<PdkMember>([

@@ -3,13 +3,8 @@ import type { FetchRequest } from '../effects/http-client.ts'
 import { parseFetchUrl } from '../effects/fetch-target.ts'
 import { EFFECT_LIMITS } from '../effects/limits.ts'
 import type { PluginCall } from '../plugin-call.ts'
-import {
-  badArgument,
-  checkBodyLimits,
-  checkBytes,
-  checkHeaderRecord,
-  checkWhole,
-} from './arguments.ts'
+import { badArgument, checkWhole } from '@sallyport/sdk/guest'
+import { checkBodyLimits, checkBytes, checkHeaderRecord } from './arguments.ts'
 import { checkOptions } from './effect-arguments.ts'
 
 const MEMBER = 'http.fetch'

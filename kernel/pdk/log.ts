@@ -7,7 +7,7 @@ import {
 import { buildCallView, serializeValuesOf } from '../call-view.ts'
 import type { PluginCall } from '../plugin-call.ts'
 import { PLUGIN_LEVELS, type PluginLevel } from '../telemetry/plugin-levels.ts'
-import { badArgument, checkString } from './arguments.ts'
+import { badArgument, checkString } from '@sallyport/sdk/guest'
 
 /** The sandbox has the same limit; a longer line is cut, not lost. */
 const LOG_LINE_LENGTH_MAX = 4_096

@@ -11,7 +11,12 @@ import {
 import { forwardedView, hostnameOf } from '../forwarded-headers.ts'
 import { HEADER_TRAITS, headerTraits } from '../header-name.ts'
 import type { PluginCall } from '../plugin-call.ts'
-import { checkHeaderLimits, checkHeaderName, checkQueryLimits, checkString } from './arguments.ts'
+import {
+  checkHeaderLimits,
+  checkHeaderName,
+  checkQueryLimits,
+  checkString,
+} from '@sallyport/sdk/guest'
 
 /**
  * The request. What plugins before have made of method, query and headers is what is told, as in Kong;

@@ -14,13 +14,11 @@ import {
   badArgument,
   checkHeaderLimits,
   checkHeaderName,
-  checkHeaderRecord,
-  checkHeaderValues,
   checkSettableHeaderName,
   checkStatus,
   checkString,
-  refuseAfterExit,
-} from './arguments.ts'
+} from '@sallyport/sdk/guest'
+import { checkHeaderRecord, checkHeaderValues, refuseAfterExit } from './arguments.ts'
 
 export const responsePdk = {
   'response.getStatus': (call: PluginCall) => answerOf(call).status,

@@ -14,13 +14,15 @@ import type { PluginCall } from '../plugin-call.ts'
 import { escapePath } from '../router/uri.ts'
 import {
   badArgument,
+  checkRecord,
+  checkSettableHeaderName,
+  checkString,
+} from '@sallyport/sdk/guest'
+import {
   checkBytes,
   checkHeaderRecord,
   checkHeaderValues,
   checkHost,
-  checkRecord,
-  checkSettableHeaderName,
-  checkString,
   refuseAfterExit,
 } from './arguments.ts'
 import { queryOf, requestHeadersOf } from './request.ts'

@@ -7,8 +7,8 @@ import {
   checkHeaderName,
   checkString,
   checkWhole,
-  refuseAfterExit,
-} from './arguments.ts'
+} from '@sallyport/sdk/guest'
+import { refuseAfterExit } from './arguments.ts'
 
 const HOSTNAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/
 const RETRIES = [0, 32_767] as const

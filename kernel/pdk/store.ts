@@ -3,7 +3,7 @@ import { notGranted } from '../effects/grants.ts'
 import { EFFECT_LIMITS } from '../effects/limits.ts'
 import type { PluginStore } from '../effects/plugin-store.ts'
 import type { PluginCall } from '../plugin-call.ts'
-import { badArgument, checkString, checkWhole } from './arguments.ts'
+import { badArgument, checkString, checkWhole } from '@sallyport/sdk/guest'
 import { checkJson, checkKey, checkOptions } from './effect-arguments.ts'
 
 type StoreMember = `store.${'get' | 'set' | 'add' | 'delete' | 'list'}`

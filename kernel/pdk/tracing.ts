@@ -1,6 +1,6 @@
 import { type FinishedSpan, type Span, type SpanValue, startSpan } from '@sallyport/sdk'
 import type { PluginCall } from '../plugin-call.ts'
-import { badArgument, checkRecord, checkString } from './arguments.ts'
+import { badArgument, checkRecord, checkString } from '@sallyport/sdk/guest'
 
 const NAME_LENGTH_MAX = 200
 const ATTRIBUTES_MAX = 50

@@ -1,5 +1,5 @@
 import type { PluginCall } from '../plugin-call.ts'
-import { checkString } from './arguments.ts'
+import { checkString } from '@sallyport/sdk/guest'
 
 export const vaultPdk = {
   'vault.get': async (call: PluginCall, reference: string): Promise<string> => {

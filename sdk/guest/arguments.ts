@@ -16,9 +16,17 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 const HEADER_VALUE_LENGTH_MAX = 32 * 1024
 const HEADER_VALUES_MAX = 100
 
-/** The kernel writes these itself and refuses them again: here the plugin's author is told why. */
+/**
+ * Headers that say where a message ends or what the connection does: the kernel writes them itself,
+ * a plugin that could would split or swallow messages.
+ */
 const FRAMING_HEADER =
-  /^(?:connection|content-length|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade)$/i
+  /^(?:connection|content-length|expect|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade)$/i
+
+/*
+ * What the functions of the PDK take, in the kernel and in a guest alike: what a guest lets through and
+ * the kernel then refuses would be a 500 without a word to the plugin.
+ */
 
 export function badArgument(member: string, wanted: string, value: unknown): PdkError {
   return new PdkError('BAD_ARGUMENT', `${member}: expected ${wanted}, got ${quote(value)}`)
@@ -120,8 +128,10 @@ export function checkWhole(
 const LOOKED_AT_DEFAULT = 100
 const LOOKED_AT = [1, 1_000] as const
 
-export function checkRecord(member: string, what: string, value: unknown): object {
-  if (typeof value === 'object' && value !== null && !isArray(value)) return value
+export function checkRecord(member: string, what: string, value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !isArray(value)) {
+    return value as Record<string, unknown>
+  }
   throw badArgument(member, what, value)
 }
 

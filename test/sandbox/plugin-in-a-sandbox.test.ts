@@ -183,6 +183,10 @@ describe.each(TIERS)('a plugin in the %s tier', (tier) => {
       'BAD_ARGUMENT: response.setHeader: expected a header that does not frame the message, got "Content-Length"',
     ],
     [
+      `pdk.service.request.setHeader('Expect', '100-continue')`,
+      'BAD_ARGUMENT: service.request.setHeader: expected a header that does not frame the message, got "Expect"',
+    ],
+    [
       `pdk.response.exit(99)`,
       'BAD_ARGUMENT: response.exit: expected a status from 200 to 599, got 99',
     ],
