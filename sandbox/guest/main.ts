@@ -19,7 +19,6 @@ export type GuestOperation =
   | 'describe'
   | 'configure'
   | 'commit'
-  | 'calls'
   | 'answers'
   | 'effect'
   | 'cancel'
@@ -30,13 +29,20 @@ export type Dispatch = (
   id: number,
   ...args: readonly (string | boolean)[]
 ) => string
+/** What is asked for most: with one argument, because each takes its time to cross. */
+export type RunCalls = (text: string) => string
+
+export interface Guest {
+  readonly dispatch: Dispatch
+  readonly calls: RunCalls
+}
 
 export function start(
   post: GuestPort['post'],
   random: GuestPort['random'],
   native: GuestPort['native'],
   optionsJson: string,
-): Dispatch {
+): Guest {
   lockRealm()
   const options = jsonParse(optionsJson) as GuestOptions
   const dispatcher = new Dispatcher({ post, random, native }, options)
@@ -48,10 +54,8 @@ export function start(
     clearTimer: (id) => dispatcher.clearTimer(id),
   })
   shareWithModules(dispatcher)
-  return (operation, id, ...args) => {
+  const dispatch: Dispatch = (operation, id, ...args) => {
     switch (operation) {
-      case 'calls':
-        return dispatcher.calls(args[0] as string)
       case 'answers':
         return dispatcher.answers
       case 'effect':
@@ -70,6 +74,7 @@ export function start(
         return `f{"message":"unknown operation ${toText(operation)}","decided":false,"log":[]}`
     }
   }
+  return { dispatch, calls: (text) => dispatcher.calls(text) }
 }
 
 /** Found by the one module that is evaluated before the plugin's, which takes it away at once. */

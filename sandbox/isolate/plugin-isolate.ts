@@ -1,7 +1,7 @@
 import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
-import type { Dispatch, GuestOperation } from '../guest/main.ts'
+import type { Dispatch, Guest, GuestOperation, RunCalls } from '../guest/main.ts'
 import { type GuestCall, type GuestPort, type PostKind, toCallText } from '@sallyport/sdk/guest'
 import type { IsolatedVm } from './load-isolated-vm.ts'
 import { evaluatePlugin } from './evaluate-plugin.ts'
@@ -63,6 +63,7 @@ const POSTS_MAX = 4_096
 export class PluginIsolate {
   readonly #isolate: ivm.Isolate
   readonly #dispatch: ivm.Reference<Dispatch>
+  readonly #calls: ivm.Reference<RunCalls>
   readonly #sink: GuestSink
   readonly #loadOptions: { timeout: number }
   readonly #turnMs: number
@@ -88,7 +89,7 @@ export class PluginIsolate {
       if (this.#postsLeft-- > 0) this.#take(kind, id, rest)
     }
     const random = (count: number): string => randomBytes(count & 0x1ffff).toString('latin1')
-    this.#dispatch = this.#context.evalClosureSync(
+    const guest = this.#context.evalClosureSync(
       options.library,
       [
         new isolatedVm.Callback(post),
@@ -97,7 +98,9 @@ export class PluginIsolate {
         options.guestOptions,
       ],
       { timeout: loadMs, result: { reference: true } },
-    ) as ivm.Reference<Dispatch>
+    ) as ivm.Reference<Guest>
+    this.#dispatch = guest.getSync('dispatch', { reference: true })
+    this.#calls = guest.getSync('calls', { reference: true })
   }
 
   /** Evaluates the plugin's module; the result is `{ manifest, log }`. */
@@ -131,16 +134,14 @@ export class PluginIsolate {
    * knows which of them it was, and the one end stands for all.
    */
   calls(calls: readonly GuestCall[]): TurnEnd[] {
-    const together = this.#isSloppy ? calls.slice(0, 1) : calls
-    const answers = this.#cross(this.#turnOptions, [
-      'calls',
-      0,
-      together.map(toCallText).join('\n'),
-    ])
+    if (calls.length === 1 || this.#isSloppy) {
+      const answer = this.#cross(this.#calls, this.#turnOptions, [toCallText(calls[0]!)])
+      return [typeof answer === 'string' ? toEnd(answer) : answer]
+    }
+    const text = calls.map(toCallText).join('\n')
+    const answers = this.#cross(this.#calls, this.#turnOptions, [text])
     if (typeof answers === 'string') return answers.split('\n').map(toEnd)
-    return answers.kind === 'error' && together.length > 1
-      ? this.#afterRejection(answers)
-      : [answers]
+    return answers.kind === 'error' ? this.#afterRejection(answers) : [answers]
   }
 
   /**
@@ -150,7 +151,7 @@ export class PluginIsolate {
    */
   #afterRejection(rejection: TurnEnd): TurnEnd[] {
     this.#isSloppy = true
-    const answers = this.#cross(this.#turnOptions, ['answers', 0])
+    const answers = this.#cross(this.#dispatch, this.#turnOptions, ['answers', 0])
     if (typeof answers !== 'string') return [answers]
     return [...answers.split('\n').slice(0, -1).map(toEnd), rejection]
   }
@@ -182,14 +183,15 @@ export class PluginIsolate {
   }
 
   #turn(options: { timeout: number }, args: [GuestOperation, number, ...unknown[]]): TurnEnd {
-    const answer = this.#cross(options, args)
+    const answer = this.#cross(this.#dispatch, options, args)
     return typeof answer === 'string' ? toEnd(answer) : answer
   }
 
   /** The guest's answer, or how it was kept from giving one. */
   #cross(
+    guest: ivm.Reference<(...args: never[]) => string>,
     options: { timeout: number },
-    args: [GuestOperation, number, ...unknown[]],
+    args: readonly unknown[],
   ): string | TurnEnd {
     this.#postsLeft = POSTS_MAX
     const gridMs = this.#turnGridMs
@@ -198,7 +200,7 @@ export class PluginIsolate {
     }
     const cpuBefore = this.#isolate.cpuTime
     try {
-      return String(this.#dispatch.applySync(undefined, args as never, options as never))
+      return String(guest.applySync(undefined, args as never, options as never))
     } catch (error) {
       const limitMs = options === this.#turnOptions ? this.#turnMs : options.timeout
       const end = this.#toEnd(error, `ran for more than ${limitMs} ms`)

@@ -32,6 +32,8 @@ export class PluginSet {
   #nextEffectId = 1
   /** The isolate in which a call waits. */
   readonly #waiting = new Map<number, PluginIsolate>()
+  /** Calls that ended in the turn in which they began to wait. */
+  readonly #endedEarly = new Set<number>()
   readonly #joint = new Map<number, Joint>()
   #staged = new Map<string, PluginIsolate>()
 
@@ -86,11 +88,11 @@ export class PluginSet {
     const { instanceKey } = calls[0]!
     const isolate = this.#byInstance.get(instanceKey)
     if (isolate === undefined) return [toFailed(`there is no instance "${instanceKey}"`)]
-    // Put there first: a call may wait and end within one turn.
-    for (const { id } of calls) this.#waiting.set(id, isolate)
     const ends = isolate.calls(calls)
-    for (let i = 0; i < calls.length; i++) {
-      if (ends[i]?.kind !== 'waiting') this.#forget(calls[i]!.id)
+    for (let i = 0; i < ends.length; i++) {
+      const { id } = calls[i]!
+      if (ends[i]!.kind !== 'waiting') this.#forgetEffects(id)
+      else if (!this.#endedEarly.delete(id)) this.#waiting.set(id, isolate)
     }
     return ends
   }
@@ -173,7 +175,9 @@ export class PluginSet {
   #onEnd(callId: number, ended: TurnEnd): void {
     const joint = this.#joint.get(callId)
     if (joint === undefined) {
-      this.#forget(callId)
+      // It waited and ended within one turn, before `calls` has heard that it waits.
+      if (this.#waiting.has(callId)) this.#forget(callId)
+      else this.#endedEarly.add(callId)
       this.#options.sink.end(callId, ended)
       return
     }
@@ -184,6 +188,10 @@ export class PluginSet {
 
   #forget(callId: number): void {
     this.#waiting.delete(callId)
+    this.#forgetEffects(callId)
+  }
+
+  #forgetEffects(callId: number): void {
     if (this.#effects.size === 0) return
     for (const [id, effect] of this.#effects) if (effect.callId === callId) this.#effects.delete(id)
   }

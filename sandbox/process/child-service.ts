@@ -1,5 +1,5 @@
 import { type GatewayMessage, type HostMessage, ProtocolError } from '@sallyport/sdk/protocol'
-import type { GuestOptions } from '@sallyport/sdk/guest'
+import type { GuestCall, GuestOptions } from '@sallyport/sdk/guest'
 import type { IsolatedVm } from '../isolate/load-isolated-vm.ts'
 import { createNative } from '../isolate/native.ts'
 import type { TurnEnd } from '../isolate/plugin-isolate.ts'
@@ -25,6 +25,7 @@ export interface ChildPort {
 
 /** So many calls are answered together at most; who is to blame for an end is not known among them. */
 const CALLS_MAX = 16
+const NOTHING: readonly never[] = []
 /** So long, in milliseconds, ends are held back while more of the same handlers are done. */
 const HELD_MS = 2
 
@@ -40,8 +41,10 @@ export class ChildService {
   #plugins: PluginSet | null = null
   /** Calls that have not begun. */
   #calls: Call[] = []
-  /** The work at hand, and what of it came to its end while the turn was running. */
-  readonly #turnEnds = new Map<number, TurnEnd | null>()
+  /** The work whose turn it is. */
+  #doing: readonly { readonly id: number }[] = NOTHING
+  /** What of it waited and came to its end while the turn was running. */
+  readonly #turnEnds = new Map<number, TurnEnd>()
   /** What a `follow` goes on with; null when the last call has not ended so that one could. */
   #trail: { readonly phase: string; readonly view: string; readonly results: string[] } | null =
     null
@@ -101,7 +104,7 @@ export class ChildService {
       this.#calls = []
       return
     }
-    for (const { id } of calls) this.#turnEnds.set(id, null)
+    this.#doing = calls
     const ends = this.#plugins.calls(calls)
     if (ends.length > calls.length) throw new ProtocolError('a view has lines of other calls')
     this.#calls = calls.slice(ends.length)
@@ -115,7 +118,7 @@ export class ChildService {
       const result = this.#endTurn(id, ends[i]!)
       this.#trail = result === null ? null : { phase, view: view as string, results: [result] }
     }
-    this.#turnEnds.clear()
+    this.#doing = NOTHING
   }
 
   /** One more call in the view of the last one, if that has left it so. */
@@ -128,10 +131,11 @@ export class ChildService {
     }
     const { phase, view, results } = trail
     const before = `{"results":[${results.join(',')}],"plugin":${plugin as string}}`
-    this.#turnEnds.set(id, null)
-    const [end] = this.#plugins.calls([{ id, instanceKey, phase, view, before }]) as [TurnEnd]
+    const call: GuestCall = { id, instanceKey, phase, view, before }
+    this.#doing = [call]
+    const [end] = this.#plugins.calls([call]) as [TurnEnd]
     const result = this.#endTurn(id, end)
-    this.#turnEnds.clear()
+    this.#doing = NOTHING
     if (result === null) this.#trail = null
     else results.push(result)
   }
@@ -185,7 +189,7 @@ export class ChildService {
       sink: {
         effect: (id, call, member, args) => this.#send({ name: 'effect', id, call, member, args }),
         end: (id, end) => {
-          if (this.#turnEnds.has(id)) this.#turnEnds.set(id, end)
+          if (this.#doing.some((piece) => piece.id === id)) this.#turnEnds.set(id, end)
           else this.#send(toFrame(id, end))
         },
       },
@@ -197,18 +201,19 @@ export class ChildService {
       this.#answer(id, NOTHING_LOADED)
       return
     }
-    this.#turnEnds.set(id, null)
+    this.#doing = [{ id }]
     this.#endTurn(id, run(this.#plugins))
-    this.#turnEnds.clear()
+    this.#doing = NOTHING
   }
 
   /** The result, when another handler can follow in the same view. */
   #endTurn(id: number, ended: TurnEnd): string | null {
-    const end = ended.kind === 'waiting' ? (this.#turnEnds.get(id) ?? null) : ended
-    if (end === null) {
+    const end = ended.kind === 'waiting' ? this.#turnEnds.get(id) : ended
+    if (end === undefined) {
       this.#send({ name: 'ack', id })
       return null
     }
+    if (end !== ended) this.#turnEnds.delete(id)
     this.#answer(id, end)
     return end.kind === 'result' && end.isFinal !== true ? end.payload : null
   }
