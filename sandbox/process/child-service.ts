@@ -1,4 +1,9 @@
-import { type GatewayMessage, type HostMessage, ProtocolError } from '@sallyport/sdk/protocol'
+import {
+  type GatewayMessage,
+  type HostMessage,
+  type Message,
+  ProtocolError,
+} from '@sallyport/sdk/protocol'
 import type { GuestCall, GuestOptions } from '@sallyport/sdk/guest'
 import type { IsolatedVm } from '../isolate/load-isolated-vm.ts'
 import { createNative } from '../isolate/native.ts'
@@ -43,6 +48,8 @@ export class ChildService {
   #calls: Call[] = []
   /** The work whose turn it is. */
   #doing: readonly { readonly id: number }[] = NOTHING
+  /** What of it has asked for something. */
+  #asked: Message<'effect'>[] = []
   /** What of it waited and came to its end while the turn was running. */
   readonly #turnEnds = new Map<number, TurnEnd>()
   /** What a `follow` goes on with; null when the last call has not ended so that one could. */
@@ -187,9 +194,14 @@ export class ChildService {
       native: createNative(guest.trustedIps),
       guestOptions: JSON.stringify(guest),
       sink: {
-        effect: (id, call, member, args) => this.#send({ name: 'effect', id, call, member, args }),
+        effect: (id, call, member, args) => {
+          const message: Message<'effect'> = { name: 'effect', id, call, member, args }
+          // Of several whose turn it is, each may ask when those before it have ended.
+          if (this.#isDoing(call)) this.#asked.push(message)
+          else this.#send(message)
+        },
         end: (id, end) => {
-          if (this.#doing.some((piece) => piece.id === id)) this.#turnEnds.set(id, end)
+          if (this.#isDoing(id)) this.#turnEnds.set(id, end)
           else this.#send(toFrame(id, end))
         },
       },
@@ -206,8 +218,21 @@ export class ChildService {
     this.#doing = NOTHING
   }
 
+  #isDoing(id: number): boolean {
+    for (let i = 0; i < this.#doing.length; i++) if (this.#doing[i]!.id === id) return true
+    return false
+  }
+
+  #sendAsked(id: number): void {
+    const own = this.#asked.filter(({ call }) => call === id)
+    if (own.length === 0) return
+    for (const message of own) this.#send(message)
+    this.#asked = this.#asked.filter(({ call }) => call !== id)
+  }
+
   /** The result, when another handler can follow in the same view. */
   #endTurn(id: number, ended: TurnEnd): string | null {
+    if (this.#asked.length > 0) this.#sendAsked(id)
     const end = ended.kind === 'waiting' ? this.#turnEnds.get(id) : ended
     if (end === undefined) {
       this.#send({ name: 'ack', id })

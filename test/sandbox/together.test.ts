@@ -1,0 +1,85 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import type { PluginHost } from '../../kernel/plugin-host.ts'
+import { makeCall, makePlugin } from '../support/host-call.ts'
+import { startHost, TIERS } from './tiers.ts'
+
+const hosts: PluginHost[] = []
+afterEach(async () => {
+  await Promise.all(hosts.splice(0).map((host) => host.close()))
+})
+
+/** What a request makes the handler do, and what is to come of it beside a line with its id. */
+const KINDS: Readonly<Record<string, { code: string; effects: number; fails?: RegExp }>> = {
+  plain: { code: ``, effects: 0 },
+  forgetful: { code: `void pdk.cache.set(id, 1); void pdk.cache.set(id, 2)`, effects: 2 },
+  patient: { code: `return pdk.cache.get(id).then((got) => line(got))`, effects: 1 },
+  twice: {
+    code: `return pdk.cache.get(id).then(() => pdk.cache.get(id)).then((got) => line(got))`,
+    effects: 2,
+  },
+  promising: {
+    code: `return Promise.resolve().then(() => console.log(id + ' later'))`,
+    effects: 0,
+  },
+  throwing: { code: `throw new Error('of ' + id)`, effects: 0, fails: /of throwing-/ },
+  rejecting: {
+    code: `return Promise.reject(new Error('of ' + id))`,
+    effects: 0,
+    fails: /of rejecting-/,
+  },
+  exiting: { code: `pdk.response.exit(200, id)`, effects: 0 },
+  sleeping: {
+    code: `return new Promise((resolve) => setTimeout(resolve, 5)).then(() => line('slept'))`,
+    effects: 0,
+  },
+}
+
+/** A remote program has a console of its own. */
+const toBody = (tier: string) => `access(pdk) {
+  ${tier === 'remote' ? 'const console = { log: pdk.log.info }' : ''}
+  const id = pdk.request.getId()
+  const line = (what) => pdk.log.info(id + ' ' + what)
+  line('began')
+  ${Object.entries(KINDS)
+    .map(([kind, { code }]) => `if (id.startsWith('${kind}-')) { ${code} ; return }`)
+    .join('\n')}
+}`
+
+describe.each(TIERS)('calls at the same time in the %s tier', (tier) => {
+  test('end each with its own, whatever those beside them do', async () => {
+    const { host } = await startHost(tier, [makePlugin('p', toBody(tier))])
+    hosts.push(host)
+    const kinds = Object.keys(KINDS)
+    // Every kind behind every other.
+    const order = kinds.flatMap((one) => kinds.flatMap((other) => [one, other]))
+    const calls = order.map((kind, index) => {
+      const view = { request: { id: `${kind}-${index}` } }
+      const effect = (_member: string, [key]: readonly unknown[]) =>
+        Promise.resolve(`got ${String(key)}`)
+      return { kind, id: `${kind}-${index}`, call: makeCall({ key: 'key', view, effect }) }
+    })
+    const ends = await Promise.allSettled(calls.map(async ({ call }) => host.call(call)))
+    for (const [index, { kind, id, call }] of calls.entries()) {
+      const { effects, fails } = KINDS[kind]!
+      expect(call.effects, id).toHaveLength(effects)
+      for (const [, [key]] of call.effects) expect(key).toBe(id)
+      const end = ends[index]!
+      if (fails !== undefined) {
+        expect(end).toMatchObject({
+          status: 'rejected',
+          reason: { message: expect.stringContaining(`of ${id}`) as string },
+        })
+        continue
+      }
+      expect(end.status, id).toBe('fulfilled')
+      const text = JSON.stringify(call.applied)
+      expect(call.applied).toHaveLength(1)
+      expect(text).toContain(`${id} began`)
+      if (kind === 'patient' || kind === 'twice') expect(text).toContain(`${id} got ${id}`)
+      if (kind === 'promising') expect(text).toContain(`${id} later`)
+      if (kind === 'sleeping') expect(text).toContain(`${id} slept`)
+      for (const other of text.matchAll(/[a-z]+-\d+/g)) expect(other[0]).toBe(id)
+    }
+    expect(host.stats()).toMatchObject({ kills: 0, timeouts: 0 })
+  })
+})
