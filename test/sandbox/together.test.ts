@@ -36,7 +36,7 @@ const KINDS: Readonly<Record<string, { code: string; effects: number; fails?: Re
 
 /** A remote program has a console of its own. */
 const toBody = (tier: string) => `access(pdk) {
-  ${tier === 'remote' ? 'const console = { log: pdk.log.info }' : ''}
+  ${tier === 'remote' ? 'const console = { log: (text) => pdk.log.info(text) }' : ''}
   const id = pdk.request.getId()
   const line = (what) => pdk.log.info(id + ' ' + what)
   line('began')
