@@ -10,7 +10,8 @@ import { startUpstream } from './upstream.ts'
  */
 /** The one that the configuration names. */
 const upstreamPort = Number(process.env['QUICKSTART_UPSTREAM_PORT'] ?? 8090)
-const READY_ATTEMPTS = 100
+/** A minute, for a machine that has other things to do; a start takes two seconds. */
+const READY_ATTEMPTS = 600
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const proxyListen = process.env['SALLYPORT_PROXY_LISTEN'] ?? '127.0.0.1:8000'
 const config = process.env['SALLYPORT_CONFIG'] ?? 'examples/quickstart/kong.yml'
@@ -48,6 +49,11 @@ gateway.on('exit', (code) => {
 })
 
 if (await isReady(proxyListen)) printWhatToTry(`http://${proxyListen}`)
+else if (gateway.exitCode === null) {
+  console.error(
+    `quickstart: http://${proxyListen}/plain gave no 200 within a minute; see the log above`,
+  )
+}
 
 /** Whether the gateway answers; false when it has exited instead. */
 async function isReady(address: string): Promise<boolean> {

@@ -15,6 +15,8 @@ export interface Remains {
   readonly reason: string
   /** The piece that was being done; null when the child was idle, or when nobody knows which it was. */
   readonly head: Piece | null
+  /** It may have been any of several: the next host that gets them one by one shows which. */
+  readonly isUnsure: boolean
   readonly waiting: readonly Piece[]
   /** Not begun. */
   readonly queued: readonly Piece[]
@@ -294,9 +296,15 @@ export class SandboxProcess {
     const told = this.#killReason ?? reason
     this.#greeting?.reject(new Error(`the sandbox process ended: ${told}`))
     const pieces = this.#queue.slice(this.#first)
-    const isKnown = !this.#isBetween && !this.#mayBeOneOf(pieces)
-    const head = isKnown ? (pieces.shift() ?? null) : null
-    this.#onDown({ reason: told, head, queued: pieces, waiting: [...this.#waiting.values()] })
+    const isUnsure = !this.#isBetween && this.#mayBeOneOf(pieces)
+    const head = this.#isBetween || isUnsure ? null : (pieces.shift() ?? null)
+    this.#onDown({
+      reason: told,
+      head,
+      isUnsure,
+      queued: pieces,
+      waiting: [...this.#waiting.values()],
+    })
   }
 
   #mayBeOneOf(pieces: readonly Piece[]): boolean {

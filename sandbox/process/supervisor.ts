@@ -227,7 +227,7 @@ export class Supervisor {
     this.#options.events.closed(error.message)
   }
 
-  #onDown(sandbox: LoadedSandbox, { reason, queued }: Remains): void {
+  #onDown(sandbox: LoadedSandbox, { reason, queued, isUnsure }: Remains): void {
     const fresh = new Set(queued)
     this.#options.events.down(reason, ({ piece }) => piece !== null && fresh.has(piece))
     sandbox.onDown(reason)
@@ -244,7 +244,8 @@ export class Supervisor {
     // Whoever is starting it learns from its own promise.
     if (this.#isBooting && this.#state !== 'ready') return
     this.#state = 'recovering'
-    const isStrike = !this.#wasStarved
+    // It is counted when it is done again and known. There it cannot be unsure a second time.
+    const isStrike = !this.#wasStarved && !isUnsure
     this.#wasStarved = false
     void this.#serialise(() => this.#recover(isStrike))
   }

@@ -44,27 +44,35 @@ async function startQuickstart() {
   return { child, ended, url: `http://127.0.0.1:${port}`, printed: out }
 }
 
-test('the curl lines that the quickstart prints do what it says they do', async () => {
-  const { printed, url } = await startQuickstart()
-  const lines = [
-    ...printed.matchAll(/curl -i (\S+)(?: -H '([^:]+): ([^']+)')?\n\s+(.+(?:\n {6}.+)*)/g),
-  ]
-  expect(lines).toHaveLength(6)
-  for (const [line, asked = '', name, value = '', says = ''] of lines) {
-    expect(asked.startsWith(`${url}/`)).toBe(true)
-    const answer = await fetch(asked, name === undefined ? {} : { headers: { [name]: value } })
-    const body = await answer.text()
-    expect([answer.status, line]).toEqual([Number(/\b[2-5]\d\d\b/.exec(says)?.[0]), line])
-    const header = /"(\S+): ([^"]+)"/.exec(says)
-    if (header !== null) expect(answer.headers.get(header[1]!)).toBe(header[2])
-    const message = /\{"message":"([^"]+)"/.exec(says)
-    if (message !== null) expect(JSON.parse(body)).toMatchObject({ message: message[1] })
-  }
-})
+test(
+  'the curl lines that the quickstart prints do what it says they do',
+  { timeout: 90_000 },
+  async () => {
+    const { printed, url } = await startQuickstart()
+    const lines = [
+      ...printed.matchAll(/curl -i (\S+)(?: -H '([^:]+): ([^']+)')?\n\s+(.+(?:\n {6}.+)*)/g),
+    ]
+    expect(lines).toHaveLength(6)
+    for (const [line, asked = '', name, value = '', says = ''] of lines) {
+      expect(asked.startsWith(`${url}/`)).toBe(true)
+      const answer = await fetch(asked, name === undefined ? {} : { headers: { [name]: value } })
+      const body = await answer.text()
+      expect([answer.status, line]).toEqual([Number(/\b[2-5]\d\d\b/.exec(says)?.[0]), line])
+      const header = /"(\S+): ([^"]+)"/.exec(says)
+      if (header !== null) expect(answer.headers.get(header[1]!)).toBe(header[2])
+      const message = /\{"message":"([^"]+)"/.exec(says)
+      if (message !== null) expect(JSON.parse(body)).toMatchObject({ message: message[1] })
+    }
+  },
+)
 
-test('the quickstart ends with its terminal, and its gateway with it', async () => {
-  const { child, ended, url } = await startQuickstart()
-  child.kill('SIGHUP')
-  await ended
-  await expect(fetch(`${url}/plain`)).rejects.toThrow('fetch failed')
-})
+test(
+  'the quickstart ends with its terminal, and its gateway with it',
+  { timeout: 90_000 },
+  async () => {
+    const { child, ended, url } = await startQuickstart()
+    child.kill('SIGHUP')
+    await ended
+    await expect(fetch(`${url}/plain`)).rejects.toThrow('fetch failed')
+  },
+)

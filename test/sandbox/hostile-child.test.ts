@@ -71,7 +71,7 @@ async function startWith(...answers: ((frame: Frame, reply: Reply) => void)[]) {
   const pool = new SparePool(limits, {
     prepare: () => Promise.resolve(() => launchFake(answers[launched++] ?? good)),
   })
-  const { options, lines } = makeHostOptions()
+  const { options, lines, strikes } = makeHostOptions()
   const host = new ProcessHost({
     ...options,
     name: 'tenant:x',
@@ -83,7 +83,7 @@ async function startWith(...answers: ((frame: Frame, reply: Reply) => void)[]) {
     sandboxLimits: limits,
   })
   await host.configure([{ key: 'key', id: 'id', pluginName: 'p', config: {} }])
-  return { host, lines }
+  return { host, lines, strikes }
 }
 
 const OK = '{"changes":[]}'
@@ -240,7 +240,7 @@ describe('calls that had no answer', () => {
 
   test('reach the next child one by one, so that the one that ends it is known and fails', async () => {
     const underWay: number[] = []
-    const { host } = await startWith(
+    const { host, strikes } = await startWith(
       ([type, id, , , , view], reply) => {
         if (type !== CALL) return
         underWay.push(id)
@@ -268,6 +268,8 @@ describe('calls that had no answer', () => {
     expect(ends).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
     expect(applied).toEqual(['a', 'c', 'd'])
     expect(host.stats().kills).toBe(2)
+    // Only the second was about somebody.
+    expect([...strikes.values()]).toEqual([1])
     await host.close()
   })
 })
