@@ -3,7 +3,13 @@ import { hostname } from 'node:os'
 import { BlockList, isIPv6 } from 'node:net'
 import type { Logger } from 'pino'
 import { type CompiledSnapshot, compileSnapshot } from './compiled-snapshot.ts'
-import { type EffectParts, Effects, type EffectSettings } from './effects/effects.ts'
+import {
+  type EffectParts,
+  Effects,
+  type EffectSettings,
+  type EffectStatus,
+} from './effects/effects.ts'
+import type { Namespace } from './effects/namespace.ts'
 import type { Environment } from './environment.ts'
 import type { Exchange, Listener, ListenerOptions, UpstreamSender } from './exchange.ts'
 import { handleRequest, type RequestTools } from './handle-request.ts'
@@ -70,6 +76,7 @@ export interface GatewayStatus {
   }[]
   readonly spares: readonly SpareStatus[]
   readonly instances: readonly InstanceCounts[]
+  readonly effects: readonly EffectStatus[]
 }
 
 /**
@@ -135,6 +142,7 @@ export class Gateway {
       const before = this.#current
       this.#current = compiled
       before?.retire()
+      this.#effects.meters.keep(namespacesOf(snapshot))
     })
     this.#loading = loaded.catch(() => undefined)
     return loaded
@@ -180,6 +188,7 @@ export class Gateway {
       })),
       spares: this.#hosts.spares,
       instances: this.#hosts.meters.counts(),
+      effects: this.#effects.status(),
     }
   }
 
@@ -208,6 +217,11 @@ function createRequestIds(): () => string {
   const prefix = randomBytes(10).toString('hex')
   let count = 0
   return () => prefix + (++count).toString(16).padStart(12, '0')
+}
+
+/** Whose effects may be counted. */
+function namespacesOf({ entities: { plugins, global_plugins } }: Snapshot): Namespace[] {
+  return [...plugins, ...global_plugins].map(({ name, tenant }) => ({ pluginName: name, tenant }))
 }
 
 function createAddressCheck(trustedIps: readonly string[]): (address: string) => boolean {
