@@ -141,7 +141,11 @@ describe('a setting', () => {
     const from = folderWith('workers: 2\nplugin: [/p.js]\n')
     const options = { command: 'check', env: {}, folder: from } as const
     expect(readSettings({ ...options, args: ['kong.yml'] })).toEqual({
-      settings: { plugin: [{ path: '/p.js', tier: 'process' }] },
+      settings: {
+        plugin: [{ path: '/p.js', tier: 'process' }],
+        pluginGrants: {},
+        vaultEnvPrefix: '',
+      },
       positionals: ['kong.yml'],
     })
     expect(() => readSettings({ ...options, args: ['--workers', '2'] })).toThrow(
@@ -251,7 +255,7 @@ test('every default in the table is a value that the table accepts', () => {
 })
 
 test('the names of a setting follow from its key', () => {
-  expect(settingKeysOf('check')).toEqual(['plugin'])
+  expect(settingKeysOf('check')).toEqual(['plugin', 'pluginGrants', 'vaultEnvPrefix'])
   expect(toFlag('proxyListen')).toBe('--proxy-listen')
   expect(toVariable('proxyListen')).toBe('SALLYPORT_PROXY_LISTEN')
   expect(toFileKey('proxyListen')).toBe('proxy_listen')

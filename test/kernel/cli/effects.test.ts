@@ -118,11 +118,11 @@ describe('start with grants', () => {
     ['plugin_grants: { other: { store: true } }', /plugin_grants: "other": no plugin of this name/],
     [
       'plugin_grants: { counting: { vault: ["{vault://env/other}"] } }',
-      /config: needs the permission vault: \[\\?"\{vault:\/\/env\/THE_KEY\}\\?"\]/,
+      /^sallyport: kong\.yml:3:\d+: plugin "counting": config\.key: needs the permission vault: \[\\?"\{vault:\/\/env\/THE_KEY\}\\?"\]/,
     ],
     [
       'plugin_grants: { counting: { vault: ["{vault://env/the-key}"] } }',
-      /there is no secret \{vault:\/\/env\/THE_KEY\}/,
+      /there is no secret \{vault:\/\/env\/THE_KEY\}: the variable THE_KEY is not set$/m,
     ],
     ['plugin_store: sqlite:none/values.db', /plugin store ".*none\/values\.db"/],
   ])('ends at once with %s', async (settings, wanted) => {
