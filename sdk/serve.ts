@@ -81,7 +81,7 @@ function serveConnection(socket: Socket, plugin: Plugin): void {
     if (encoder.length === 0) queueMicrotask(flush)
     addMessage(encoder, message)
   }
-  const service = new PluginService({ plugin, send, toNative })
+  const service = new PluginService({ plugin, send, toNative, usage })
   const take = (message: GatewayMessage): void => {
     if (isGreeted === (message.name === 'hello')) {
       throw new ProtocolError(isGreeted ? 'a second hello' : 'the first frame is no hello')
@@ -134,6 +134,11 @@ function toNative(trustedIps: readonly string[]): (name: string, text: string) =
     name === 'isTrusted'
       ? String(isIP(text) !== 0 && trusted.check(text, isIPv6(text) ? 'ipv6' : 'ipv4'))
       : ''
+}
+
+function usage(): { cpuUs: number; heapBytes: number } {
+  const { user, system } = process.cpuUsage()
+  return { cpuUs: user + system, heapBytes: process.memoryUsage().heapUsed }
 }
 
 async function listen(server: Server, path: string): Promise<void> {

@@ -124,7 +124,17 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   sallyport_plugin_host_memory_bytes: ofHosts(
     'gauge',
     'resident memory of its sandbox process',
-    ({ stats }) => stats.rssBytes,
+    ({ stats }) => stats.rssBytes ?? null,
+  ),
+  sallyport_plugin_host_told_cpu_seconds_total: ofHosts(
+    'counter',
+    'CPU that a remote program says it has burnt; each worker asks the same program',
+    ({ stats: { told } }) => (told ? told.cpuMs / 1_000 : null),
+  ),
+  sallyport_plugin_host_told_memory_bytes: ofHosts(
+    'gauge',
+    'memory that a remote program says it uses; each worker asks the same program',
+    ({ stats: { told } }) => told?.heapBytes ?? null,
   ),
   sallyport_sandbox_spare_state: {
     type: 'gauge',

@@ -94,6 +94,22 @@ test('no sample is there twice while a worker drains beside its replacement', ()
   expect(text).toContain('sallyport_requests_in_flight{worker="1"} 2\n')
 })
 
+test('what a remote program tells has series of its own, which are left out when it tells nothing', () => {
+  const { rssBytes: _, ...stats } = STATS
+  const told = { cpuMs: 2_500, heapBytes: 77 }
+  const hosts = [
+    { name: 'plugin:a', tier: 'remote', state: 'ready', stats: { ...stats, told } },
+    { name: 'plugin:b', tier: 'remote', state: 'ready', stats: { ...stats, told: null } },
+  ] as const
+  const status = makeStatus({ hosts })
+  const text = toMetricsText({ workers: 1, reports: [makeReport({ status })] })
+  const labels = 'worker="1",host="plugin:a",tier="remote",tenant=""'
+  expect(text.match(/^sallyport_plugin_host_(?:told_.*|memory.*|cpu.*)$/gm)).toEqual([
+    `sallyport_plugin_host_told_cpu_seconds_total{${labels}} 2.5`,
+    `sallyport_plugin_host_told_memory_bytes{${labels}} 77`,
+  ])
+})
+
 test('effects are told by plugin, tenant and kind, and only those that there were', () => {
   const meters = new EffectMeters()
   const meter = meters.of({ pluginName: 'p', tenant: 'acme' })
