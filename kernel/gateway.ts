@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { BlockList, isIPv6 } from 'node:net'
+import { toAddressTest } from '@sallyport/sdk/address-test'
 import type { Logger } from 'pino'
 import { type CompiledSnapshot, compileSnapshot } from './compiled-snapshot.ts'
 import {
@@ -107,7 +107,7 @@ export class Gateway {
       nodeId: options.nodeId,
       hostname: hostname(),
       log: options.log,
-      isTrustedAddress: createAddressCheck(options.trustedIps ?? []),
+      isTrustedAddress: toAddressTest(options.trustedIps ?? []),
       allowDebugHeader: options.allowDebugHeader ?? false,
       effects: this.#effects,
     }
@@ -222,16 +222,4 @@ function createRequestIds(): () => string {
 /** Whose effects may be counted. */
 function namespacesOf({ entities: { plugins, global_plugins } }: Snapshot): Namespace[] {
   return [...plugins, ...global_plugins].map(({ name, tenant }) => ({ pluginName: name, tenant }))
-}
-
-function createAddressCheck(trustedIps: readonly string[]): (address: string) => boolean {
-  if (trustedIps.length === 0) return () => false
-  const list = new BlockList()
-  for (const entry of trustedIps) {
-    const [address = '', bits] = entry.split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(bits), family)
-  }
-  return (address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }

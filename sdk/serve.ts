@@ -8,7 +8,8 @@
  * The gateway is told `--plugin unix:/run/my-plugin.sock=remote`.
  */
 import { unlinkSync } from 'node:fs'
-import { BlockList, connect, createServer, isIP, isIPv6, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { toAddressTest } from './address-test.ts'
 import { FrameDecoder, FrameEncoder } from './codec.ts'
 import { addMessage, MessageReader } from './message-codec.ts'
 import { PluginService } from './guest/plugin-service.ts'
@@ -123,17 +124,8 @@ function toWelcome(hello: Message<'hello'>, plugin: Plugin): Message<'welcome'> 
 
 /** Of what an isolate has its host do, only this is not Node's own anyway. */
 function toNative(trustedIps: readonly string[]): (name: string, text: string) => string {
-  const trusted = new BlockList()
-  for (const entry of trustedIps) {
-    const [address = '', bits] = entry.split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) trusted.addAddress(address, family)
-    else trusted.addSubnet(address, Number(bits), family)
-  }
-  return (name, text) =>
-    name === 'isTrusted'
-      ? String(isIP(text) !== 0 && trusted.check(text, isIPv6(text) ? 'ipv6' : 'ipv4'))
-      : ''
+  const isTrusted = toAddressTest(trustedIps)
+  return (name, text) => (name === 'isTrusted' ? String(isTrusted(text)) : '')
 }
 
 function usage(): { cpuUs: number; heapBytes: number } {

@@ -158,6 +158,10 @@ describe('a bad setting is refused', () => {
   test.each([
     [['--workers', '0'], '--workers "0": expected a number from 1 to 256, or "auto"'],
     [
+      ['--trusted-ips', '::ffff:a00:1'],
+      '--trusted-ips "::ffff:a00:1": expected IPv4 in its own spelling, like 10.0.0.0/8',
+    ],
+    [
       ['--trusted-ips', '10.0.0.0/33'],
       '--trusted-ips "10.0.0.0/33": expected an address or a range, like 10.0.0.1, 10.0.0.0/8 or fd00::/8',
     ],
