@@ -160,7 +160,7 @@ describe('the question', () => {
     const answer = (payload: unknown) => {
       const piece = sent.at(-1)!
       Object.assign(process, { head: null, isBusy: false, pieces: 0 })
-      piece.onEnd({ name: 'result', id: 1, payload: JSON.stringify(payload) } as Message<'result'>)
+      piece.onEnd({ name: 'result', id: 1, payload: JSON.stringify(payload) })
     }
     return { questions, process, sent, answer }
   }
