@@ -114,10 +114,11 @@ export async function compileSnapshot(
 }
 /** A disabled instance is invisible: the next scope wins. */
 function servedInstances(entities: Entities): PluginInstance[] {
-  return [...entities.plugins, ...entities.global_plugins].filter(
-    (instance) =>
-      instance.enabled && instance.protocols.some((protocol) => HTTP_PROTOCOLS.has(protocol)),
-  )
+  return [...entities.plugins, ...entities.global_plugins].filter(isServed)
+}
+
+export function isServed({ enabled, protocols }: PluginInstance): boolean {
+  return enabled && protocols.some((protocol) => HTTP_PROTOCOLS.has(protocol))
 }
 
 function toSpec(instance: PluginInstance, toConfig: ToConfig): LeasedInstance {

@@ -1,9 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { BlockList, isIPv6 } from 'node:net'
+import { toAddressTest } from '@sallyport/sdk/address-test'
 import type { Logger } from 'pino'
 import { type CompiledSnapshot, compileSnapshot } from './compiled-snapshot.ts'
-import { type EffectParts, Effects, type EffectSettings } from './effects/effects.ts'
+import {
+  type EffectParts,
+  Effects,
+  type EffectSettings,
+  type EffectStatus,
+} from './effects/effects.ts'
+import type { Namespace } from './effects/namespace.ts'
 import type { Environment } from './environment.ts'
 import type { Exchange, Listener, ListenerOptions, UpstreamSender } from './exchange.ts'
 import { handleRequest, type RequestTools } from './handle-request.ts'
@@ -70,6 +76,7 @@ export interface GatewayStatus {
   }[]
   readonly spares: readonly SpareStatus[]
   readonly instances: readonly InstanceCounts[]
+  readonly effects: readonly EffectStatus[]
 }
 
 /**
@@ -100,7 +107,7 @@ export class Gateway {
       nodeId: options.nodeId,
       hostname: hostname(),
       log: options.log,
-      isTrustedAddress: createAddressCheck(options.trustedIps ?? []),
+      isTrustedAddress: toAddressTest(options.trustedIps ?? []),
       allowDebugHeader: options.allowDebugHeader ?? false,
       effects: this.#effects,
     }
@@ -135,6 +142,7 @@ export class Gateway {
       const before = this.#current
       this.#current = compiled
       before?.retire()
+      this.#effects.meters.keep(namespacesOf(snapshot))
     })
     this.#loading = loaded.catch(() => undefined)
     return loaded
@@ -180,6 +188,7 @@ export class Gateway {
       })),
       spares: this.#hosts.spares,
       instances: this.#hosts.meters.counts(),
+      effects: this.#effects.status(),
     }
   }
 
@@ -210,14 +219,7 @@ function createRequestIds(): () => string {
   return () => prefix + (++count).toString(16).padStart(12, '0')
 }
 
-function createAddressCheck(trustedIps: readonly string[]): (address: string) => boolean {
-  if (trustedIps.length === 0) return () => false
-  const list = new BlockList()
-  for (const entry of trustedIps) {
-    const [address = '', bits] = entry.split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(bits), family)
-  }
-  return (address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+/** Whose effects may be counted. */
+function namespacesOf({ entities: { plugins, global_plugins } }: Snapshot): Namespace[] {
+  return [...plugins, ...global_plugins].map(({ name, tenant }) => ({ pluginName: name, tenant }))
 }

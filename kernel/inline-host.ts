@@ -76,7 +76,6 @@ class InlineHost implements PluginHost {
       kills: 0,
       starts: 1,
       queued: 0,
-      rssBytes: 0,
     }
   }
 

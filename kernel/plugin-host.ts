@@ -135,6 +135,13 @@ export interface HostCall {
   readonly over: boolean
 }
 
+/** What a remote program says that it uses. Nobody can see whether that is true. */
+export interface ToldUsage {
+  /** Since it was started. */
+  readonly cpuMs: number
+  readonly heapBytes: number
+}
+
 /** Counters since the host was made. Times in milliseconds, memory in bytes. */
 export interface HostStats {
   readonly calls: number
@@ -143,9 +150,12 @@ export interface HostStats {
   readonly kills: number
   readonly starts: number
   readonly queued: number
-  readonly rssBytes: number
+  /** Of its process; absent where it has none of its own. */
+  readonly rssBytes?: number
   /** CPU that its processes have burnt, those that are gone included. */
   readonly cpuMs?: number
+  /** Of a remote program; null while it tells nothing. */
+  readonly told?: ToldUsage | null
   /** Calls that had to wait because the tenant's CPU budget was used up. */
   readonly throttled?: number
   /** Of the child in service; null while there is none. */

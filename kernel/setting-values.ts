@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { type PluginGrants, toPluginGrants } from './effects/grants.ts'
+import { toPlainAddress } from './effects/addresses.ts'
 import type { PluginStoreSetting } from './effects/plugin-store.ts'
 import { TIERS, type Tier } from './plugin-host.ts'
 import type { Address } from './process/listening-socket.ts'
@@ -105,6 +106,10 @@ export const addressRange: ValueForm<string> = (text) => {
   const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax)
   if (family === 0 || !fits || rest.length > 0) {
     throw new ValueError('expected an address or a range, like 10.0.0.1, 10.0.0.0/8 or fd00::/8')
+  }
+  // Clients have plain addresses here, so an entry of this kind would mean nobody.
+  if (family === 6 && isIP(toPlainAddress(address) ?? '') === 4) {
+    throw new ValueError('expected IPv4 in its own spelling, like 10.0.0.0/8')
   }
   return text
 }

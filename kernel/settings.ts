@@ -89,7 +89,7 @@ export const SETTINGS = {
     default: '{}',
     reason: 'nobody reaches beyond the request without being allowed to',
     help: 'what plugins may do of what they ask for: http, cache, store, vault (docs/effects.md)',
-    commands: ['start'],
+    commands: ['start', 'check'],
     structured: true,
   }),
   pluginStore: row({
@@ -106,7 +106,7 @@ export const SETTINGS = {
     default: '',
     reason: "Kong's",
     help: 'comes before the names of the variables that hold secrets: {vault://env/api-key} is API_KEY',
-    commands: ['start'],
+    commands: ['start', 'check'],
   }),
   why: row({
     value: 'on|off',

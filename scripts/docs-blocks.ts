@@ -2,6 +2,7 @@ import { HOST_FAILURES, PDK_MEMBERS, PHASE_NAMES, PHASES } from '@sallyport/sdk'
 import type { PdkMemberRow, PhaseRow } from '@sallyport/sdk'
 import { EFFECT_LIMIT_ROWS } from '../kernel/effects/limits.ts'
 import { EXPRESSION_LIMIT_ROWS } from '../kernel/expressions/limits.ts'
+import { EFFECT_FAMILIES } from '../kernel/telemetry/effect-metrics.ts'
 
 /**
  * What the pages repeat of the tables in code, by the name of the block. A page holds a block
@@ -13,6 +14,7 @@ export const docsBlocks: Readonly<Record<string, () => string>> = {
   'host-failures': renderHostFailures,
   'expression-limits': () => renderLimits(EXPRESSION_LIMIT_ROWS),
   'effect-limits': () => renderLimits(EFFECT_LIMIT_ROWS),
+  'effect-metrics': renderEffectMetrics,
 }
 
 function renderPhases(): string {
@@ -69,6 +71,13 @@ function renderLimits(rows: Readonly<Record<string, { default: number; reason: s
       row.default.toLocaleString('en'),
       row.reason,
     ]),
+  )
+}
+
+function renderEffectMetrics(): string {
+  return renderTable(
+    ['series', 'counts'],
+    Object.entries(EFFECT_FAMILIES).map(([name, { help }]) => [`\`${name}\``, help]),
   )
 }
 

@@ -164,7 +164,11 @@ export const MESSAGES = {
   cancel: { type: 10, from: 'gateway', fields: { call: 'uint' } },
   ping: { type: 11, from: 'gateway', fields: {} },
   ack: { type: 12, from: 'host', fields: {} },
-  /** Asks for numbers of each plugin: the result is a list of `{ plugin, cpuUs, heapBytes }`. */
+  /**
+   * Asks for numbers of each plugin: the result is a list of `{ plugin, cpuUs, heapBytes }`, CPU since the
+   * start in microseconds, memory now. A `remote` program is asked at moments when it has nothing at
+   * its turn; one that does not know tells an empty list, which is always right.
+   */
   stats: { type: 13, from: 'gateway', fields: {} },
   /** Lets every plugin run its `close`. The gateway ends the connection after it. */
   close: { type: 14, from: 'gateway', fields: {} },

@@ -8,7 +8,8 @@
  * The gateway is told `--plugin unix:/run/my-plugin.sock=remote`.
  */
 import { unlinkSync } from 'node:fs'
-import { BlockList, connect, createServer, isIP, isIPv6, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { toAddressTest } from './address-test.ts'
 import { FrameDecoder, FrameEncoder } from './codec.ts'
 import { addMessage, MessageReader } from './message-codec.ts'
 import { PluginService } from './guest/plugin-service.ts'
@@ -81,7 +82,7 @@ function serveConnection(socket: Socket, plugin: Plugin): void {
     if (encoder.length === 0) queueMicrotask(flush)
     addMessage(encoder, message)
   }
-  const service = new PluginService({ plugin, send, toNative })
+  const service = new PluginService({ plugin, send, toNative, usage })
   const take = (message: GatewayMessage): void => {
     if (isGreeted === (message.name === 'hello')) {
       throw new ProtocolError(isGreeted ? 'a second hello' : 'the first frame is no hello')
@@ -123,17 +124,13 @@ function toWelcome(hello: Message<'hello'>, plugin: Plugin): Message<'welcome'> 
 
 /** Of what an isolate has its host do, only this is not Node's own anyway. */
 function toNative(trustedIps: readonly string[]): (name: string, text: string) => string {
-  const trusted = new BlockList()
-  for (const entry of trustedIps) {
-    const [address = '', bits] = entry.split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) trusted.addAddress(address, family)
-    else trusted.addSubnet(address, Number(bits), family)
-  }
-  return (name, text) =>
-    name === 'isTrusted'
-      ? String(isIP(text) !== 0 && trusted.check(text, isIPv6(text) ? 'ipv6' : 'ipv4'))
-      : ''
+  const isTrusted = toAddressTest(trustedIps)
+  return (name, text) => (name === 'isTrusted' ? String(isTrusted(text)) : '')
+}
+
+function usage(): { cpuUs: number; heapBytes: number } {
+  const { user, system } = process.cpuUsage()
+  return { cpuUs: user + system, heapBytes: process.memoryUsage().heapUsed }
 }
 
 async function listen(server: Server, path: string): Promise<void> {

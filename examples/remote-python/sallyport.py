@@ -5,6 +5,7 @@ import base64
 import os
 import socketserver
 import struct
+import time
 import types
 
 import msgpack
@@ -212,13 +213,25 @@ class Connection(socketserver.StreamRequestHandler):
         self.send(ACK, id)
 
     def stats(self, id):
-        self.send(RESULT, id, [])
+        self.send(RESULT, id, usage_of(self.plugin))
 
     def close(self, id):
         self.send(RESULT, id, {"log": []})
 
     def fail(self, id, message, decided=False):
         self.send(FAILED, id, "error", message[:500], decided, [])
+
+
+def usage_of(plugin):
+    """What this process has burnt and has in memory: Python does not tell what of it is its heap."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            pages = int(statm.read().split()[1])
+    except OSError:
+        return []  # not on Linux: the gateway then shows nothing
+    cpu_us = round(time.process_time() * 1e6)
+    memory = pages * os.sysconf("SC_PAGE_SIZE")
+    return [{"plugin": plugin.name, "cpuUs": cpu_us, "heapBytes": memory}]
 
 
 def to_manifest(plugin):

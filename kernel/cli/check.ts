@@ -1,13 +1,18 @@
 import { resolve } from 'node:path'
+import { refuseUnknownPlugins } from '../effects/grants.ts'
 import { readConfiguration } from '../process/read-configuration.ts'
 import { listPlugins } from '../process/plugin-listing.ts'
+import { createSecretCheck } from '../process/secret-check.ts'
 import { SettingError, readSettings } from '../read-settings.ts'
 import type { Entities } from '../config/entities.ts'
 import { tellRefusal } from './refusal.ts'
 import type { CommandContext } from './run.ts'
 import { EXIT_OK, toShown } from './terminal.ts'
 
-/** `sallyport check FILE`: validates a declarative file as `start` would, and starts nothing. */
+/**
+ * `sallyport check FILE`: validates a declarative file as `start` would, and starts nothing. Where it
+ * runs the secrets need not be: one that is missing is a warning.
+ */
 export async function check({ args, parts, terminal }: CommandContext): Promise<number> {
   const { env, folder } = terminal
   const { settings, positionals } = readSettings({ command: 'check', args, env, folder })
@@ -19,7 +24,16 @@ export async function check({ args, parts, terminal }: CommandContext): Promise<
     const plugins = await listPlugins(parts, settings.plugin)
     const path = resolve(folder, file)
     const shown = toShown(path, folder)
-    const { entities, warnings } = await readConfiguration(path, shown, plugins)
+    const { pluginGrants: grants, vaultEnvPrefix } = settings
+    refuseUnknownPlugins(grants, new Set(plugins.map(({ manifest }) => manifest.name)))
+    const { entities, warnings } = await readConfiguration(path, shown, plugins, {
+      checkInstance: createSecretCheck(plugins, {
+        grants,
+        vaultEnvPrefix,
+        variables: env,
+        needsSecrets: false,
+      }),
+    })
     for (const warning of warnings) terminal.error(`${warning}\n`)
     terminal.out(`${shown}: ok, ${toCounts(entities)}\n`)
     return EXIT_OK

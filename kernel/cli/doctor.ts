@@ -40,6 +40,7 @@ async function examine(
     sandboxJit: jit,
     config,
     pluginGrants: grants,
+    vaultEnvPrefix,
   } = settings
   // One after the other: what is looked at should not have to share the machine with another look.
   const plain = await parts.inspectSandbox({ allowMissing, isJit: false })
@@ -60,7 +61,13 @@ async function examine(
     abilities: tellAbilities(plain),
     tenants: tellTenants(plain, compiled, { allowMissing, jit }),
     configuration: [
-      ...(await tellConfiguration(parts, { file, plugins: settings.plugin, grants })),
+      ...(await tellConfiguration(parts, {
+        file,
+        plugins: settings.plugin,
+        grants,
+        vaultEnvPrefix,
+        variables: terminal.env,
+      })),
       await tellPluginStore(settings.pluginStore),
       ...(await tellListeners(listeners)),
       await tellAccessLog(settings.accessLog),

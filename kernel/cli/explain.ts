@@ -46,7 +46,9 @@ async function createExplainer({ args, parts, terminal }: CommandContext): Promi
   const plugins = await listPlugins(parts, settings.plugin)
   const path = resolve(folder, settings.config)
   const shown = toShown(path, folder)
-  const { entities, hash, warnings } = await readConfiguration(path, shown, plugins, true)
+  const { entities, hash, warnings } = await readConfiguration(path, shown, plugins, {
+    explains: true,
+  })
   for (const warning of warnings) terminal.error(`${warning}\n`)
   const snapshot = await compileSnapshot(
     { version: 1, hash, entities },

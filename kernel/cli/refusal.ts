@@ -1,3 +1,4 @@
+import { GrantError } from '../effects/grants.ts'
 import { PluginLoadError } from '../process/plugin-listing.ts'
 import { ConfigurationRefused } from '../process/reloader.ts'
 import { EXIT_FAILED, type Terminal } from './terminal.ts'
@@ -8,7 +9,8 @@ import { EXIT_FAILED, type Terminal } from './terminal.ts'
  */
 export function tellRefusal(error: unknown, terminal: Terminal): number {
   if (error instanceof ConfigurationRefused) terminal.error(`${error.lines.join('\n')}\n`)
-  else if (error instanceof PluginLoadError) terminal.error(`sallyport: ${error.message}\n`)
-  else throw error
+  else if (error instanceof PluginLoadError || error instanceof GrantError) {
+    terminal.error(`sallyport: ${error.message}\n`)
+  } else throw error
   return EXIT_FAILED
 }

@@ -7,6 +7,7 @@ import { PluginLoadError, listPlugins } from '../process/plugin-listing.ts'
 import { type PrimaryOptions, type RunningPrimary, startPrimary } from '../process/primary.ts'
 import { readConfiguration } from '../process/read-configuration.ts'
 import { ConfigurationRefused } from '../process/reloader.ts'
+import { createSecretCheck } from '../process/secret-check.ts'
 import { SettingError, readSettings } from '../read-settings.ts'
 import { createLog, openDescriptor } from '../telemetry/log.ts'
 import type { CommandContext } from './run.ts'
@@ -35,6 +36,12 @@ export async function start(context: CommandContext): Promise<number> {
       new Set(plugins.map(({ manifest }) => manifest.name)),
     )
     await checkPluginStore(settings.pluginStore)
+    const checkInstance = createSecretCheck(plugins, {
+      grants: settings.pluginGrants,
+      vaultEnvPrefix: settings.vaultEnvPrefix,
+      variables: env,
+      needsSecrets: true,
+    })
     return await run(log, {
       workers: settings.workers,
       proxyListen: settings.proxyListen,
@@ -53,7 +60,8 @@ export async function start(context: CommandContext): Promise<number> {
       drainMs: settings.drainTimeout,
       plugins,
       program,
-      readConfiguration: () => readConfiguration(config, toShown(config, folder), plugins),
+      readConfiguration: () =>
+        readConfiguration(config, toShown(config, folder), plugins, { checkInstance }),
       watchConfiguration: (onChange) => watchDeclarativeFile(config, onChange),
       log,
       stdout: openDescriptor(1, OUTPUT_BYTES_MAX),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { checkEntity, inSchemaOrder } from './check-entity.ts'
+import { type CheckInstance, checkInstances } from './check-instances.ts'
 import { checkProtocols, checkTenants, checkUnique } from './check-together.ts'
 import { collectEntities } from './collect.ts'
 import { type ConfigError, formatConfigError, quote } from './config-error.ts'
@@ -10,7 +11,7 @@ import { EntityIndex, giveId, linkReferences } from './link.ts'
 import { type LocatedMap, stringAt } from './located.ts'
 import { linkMemberships } from './memberships.ts'
 import { checkPluginScopes, type KnownPlugins, readPluginConfig } from './plugin-config.ts'
-import { expandPluginSets } from './plugin-sets.ts'
+import { expandPluginSets, type PlacedInstance } from './plugin-sets.ts'
 import { isInSet, type RawEntity } from './raw-entity.ts'
 import { readFields } from './read-fields.ts'
 import { grpcWarnings } from './route-protocols.ts'
@@ -26,6 +27,8 @@ export interface DeclarativeOptions {
   readonly plugins: KnownPlugins
   /** Lets through what can be explained, though nothing serves it: stream routes. */
   readonly explains?: boolean
+  /** Looks at each plugin instance of a file that is right in itself. */
+  readonly checkInstance?: CheckInstance
 }
 
 export type DeclarativeResult =
@@ -66,7 +69,7 @@ export function loadDeclarative(text: string, options: DeclarativeOptions): Decl
 
 function loadRoot(
   root: LocatedMap,
-  { plugins, explains = false }: DeclarativeOptions,
+  { plugins, explains = false, checkInstance = () => [] }: DeclarativeOptions,
   errors: ErrorList,
 ): DeclarativeResult {
   const version = readVersion(root, errors)
@@ -85,18 +88,24 @@ function loadRoot(
   }
   linkMemberships(entities, memberships, { index, errors })
   for (const raw of entities) {
-    const isPlugin = raw.collection === 'plugins' || raw.collection === 'global_plugins'
-    if (isPlugin) readPluginConfig(raw, plugins, errors)
+    if (isPlugin(raw)) readPluginConfig(raw, plugins, errors)
     checkEntity(raw, errors)
-    if (isPlugin) checkPluginScopes(raw, plugins, errors)
+    if (isPlugin(raw)) checkPluginScopes(raw, plugins, errors)
   }
   checkUnique(entities, errors)
   checkTenants(entities, errors)
   if (!explains) checkProtocols(entities, errors)
   const expanded = errors.isEmpty ? expandPluginSets(entities, index, errors) : []
+  const instanceWarnings = errors.isEmpty
+    ? checkInstances([...placedInstances(entities), ...expanded], checkInstance, errors)
+    : []
   if (!errors.isEmpty) return { ok: false, errors: errors.toArray() }
-  const loaded = toEntities(entities, expanded)
+  const loaded = toEntities(
+    entities,
+    expanded.map(({ instance }) => instance),
+  )
   const warnings = [
+    ...instanceWarnings,
     ...orderingWarnings(loaded, plugins),
     ...tenantWarnings(loaded),
     ...expressionWarnings(loaded),
@@ -117,6 +126,9 @@ function readVersion(root: LocatedMap, errors: ErrorList): string | null {
   errors.file(root, ['_format_version'], `${wanted}, ${got}`)
   return null
 }
+
+const isPlugin = ({ collection }: RawEntity) =>
+  collection === 'plugins' || collection === 'global_plugins'
 
 /** Entities whose ids follow from what they refer to; nothing refers to them. */
 const isIdFromReferences = ({ collection }: RawEntity) =>
@@ -140,6 +152,13 @@ function toEntities(raws: readonly RawEntity[], expanded: readonly PluginInstanc
     entities[raw.collection].push(inSchemaOrder(raw))
   }
   return entities as unknown as Entities
+}
+
+/** Those of plugin sets are instances of the routes that name the set. */
+function placedInstances(raws: readonly RawEntity[]): PlacedInstance[] {
+  return raws
+    .filter((raw) => isPlugin(raw) && !isInSet(raw))
+    .map((raw) => ({ raw, instance: raw.value as unknown as PluginInstance }))
 }
 
 function hashOf(entities: Entities): string {

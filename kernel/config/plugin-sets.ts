@@ -5,6 +5,12 @@ import { refId, type EntityIndex } from './link.ts'
 import { isInSet, type RawEntity } from './raw-entity.ts'
 import { stableUuid } from './uuid.ts'
 
+/** A plugin instance, and where it stands in the file. */
+export interface PlacedInstance {
+  readonly raw: RawEntity
+  readonly instance: PluginInstance
+}
+
 /**
  * The plugins that routes get from the plugin sets they name. A plugin that the route configures
  * itself wins over the set's.
@@ -13,10 +19,10 @@ export function expandPluginSets(
   entities: readonly RawEntity[],
   index: EntityIndex,
   errors: ErrorList,
-): PluginInstance[] {
+): PlacedInstance[] {
   const bySet = Map.groupBy(entities.filter(isInSet), (raw) => raw.parent?.entity)
   const own = new Set(entities.flatMap((raw) => routeOnlyKey(raw) ?? []))
-  const expanded: PluginInstance[] = []
+  const expanded: PlacedInstance[] = []
   for (const raw of entities) {
     if (raw.collection !== 'routes' || raw.failed.has('plugin_set')) continue
     const route = raw.value as unknown as Route
@@ -30,13 +36,14 @@ export function expandPluginSets(
         errors.entity(raw, ['plugin_set'], message)
         continue
       }
-      expanded.push({
+      const instance = {
         ...plugin,
         id: stableUuid(`plugins:${plugin.id}/${route.id}`),
         config: structuredClone(plugin.config),
         route: { id: route.id },
         tenant: plugin.tenant ?? route.tenant,
-      })
+      }
+      expanded.push({ raw: member, instance })
     }
   }
   return expanded

@@ -1,9 +1,11 @@
 import { type PluginGrants, refuseUnknownPlugins } from '../effects/grants.ts'
+import type { Variables } from '../effects/vault.ts'
 import type { PluginSetting } from '../setting-values.ts'
 import { type PluginListing, PluginLoadError, listPlugins } from '../process/plugin-listing.ts'
 import type { Parts } from '../process/parts.ts'
 import { readConfiguration } from '../process/read-configuration.ts'
 import { ConfigurationRefused } from '../process/reloader.ts'
+import { createSecretCheck } from '../process/secret-check.ts'
 import { countOf, ok, problem, skipped, type Told, warning } from './finding.ts'
 
 export interface ConfigurationChoices {
@@ -11,13 +13,17 @@ export interface ConfigurationChoices {
   readonly file: { readonly path: string; readonly shown: string } | null
   readonly plugins: readonly PluginSetting[]
   readonly grants: PluginGrants
+  readonly vaultEnvPrefix: string
+  /** Where secrets are looked for. */
+  readonly variables: Variables
 }
 
-/** Whether the plugins load and the declarative file is valid, as `check` sees it. */
+/** Whether the plugins load and the declarative file is valid, as `start` sees it. */
 export async function tellConfiguration(
   parts: Parts,
-  { file, plugins, grants }: ConfigurationChoices,
+  choices: ConfigurationChoices,
 ): Promise<Told[]> {
+  const { file, plugins, grants } = choices
   let listings: PluginListing[]
   try {
     listings = await listPlugins(parts, plugins)
@@ -37,7 +43,7 @@ export async function tellConfiguration(
     ...tellGrants(grants, listings),
     file === null
       ? skipped('config', 'not given', '--config FILE has the declarative file checked')
-      : await tellFile(file, listings),
+      : await tellFile(file, listings, choices),
   ]
 }
 
@@ -62,10 +68,12 @@ function tellGrants(grants: PluginGrants, listings: readonly PluginListing[]): T
 async function tellFile(
   { path, shown }: NonNullable<ConfigurationChoices['file']>,
   listings: readonly PluginListing[],
+  secrets: Pick<ConfigurationChoices, 'grants' | 'vaultEnvPrefix' | 'variables'>,
 ): Promise<Told> {
   const step = `sallyport check ${shown}, with the same --plugin flags, names each`
   try {
-    const { warnings } = await readConfiguration(path, shown, listings)
+    const checkInstance = createSecretCheck(listings, { ...secrets, needsSecrets: true })
+    const { warnings } = await readConfiguration(path, shown, listings, { checkInstance })
     if (warnings.length === 0) return ok('config', `${shown}: valid`)
     return warning('config', `${shown}: valid, with ${countOf(warnings.length, 'warning')}`, step)
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { PluginCode } from '../plugin-host.ts'
 import type { FetchTls } from './connection-pools.ts'
+import { type EffectCounts, EffectMeters } from './effect-meters.ts'
 import { createResolveHostname, type ResolveHostname } from './fetch-target.ts'
 import { Grants, type Permissions, type PluginGrants } from './grants.ts'
 import { HttpClient } from './http-client.ts'
@@ -31,11 +32,17 @@ export interface EffectParts {
   readonly secretTexts?: SecretTexts
 }
 
+export interface EffectStatus extends EffectCounts {
+  /** What its cache holds now. */
+  readonly cacheBytes: number
+}
+
 /** What plugins do beyond the request, in this worker: one of each, handed down and never imported. */
 export class Effects {
   readonly grants: Grants
+  readonly meters = new EffectMeters()
   readonly http: HttpClient
-  readonly cache = new PluginCache()
+  readonly cache = new PluginCache(this.meters)
   readonly vault: Vault
   readonly #openStore: () => Promise<PluginStore>
   #store: Promise<PluginStore> | null = null
@@ -51,6 +58,7 @@ export class Effects {
     this.http = new HttpClient({
       resolveHostname: parts.resolveHostname ?? createResolveHostname(),
       tls: parts.tls ?? {},
+      meters: this.meters,
     })
     this.vault = new Vault(
       parts.variables ?? process.env,
@@ -63,6 +71,14 @@ export class Effects {
 
   permissionsOf(pluginName: string, tenant: string | null): Permissions {
     return this.grants.permissionsOf(pluginName, tenant)
+  }
+
+  /** Of each plugin and tenant that has done something. */
+  status(): EffectStatus[] {
+    return this.meters.all().map((meter) => {
+      const cacheBytes = this.cache.bytesOf(meter.namespace)
+      return { ...meter.counts(), cacheBytes }
+    })
   }
 
   /** Opened when it is first asked for. Rejects with an Error that names the file. */

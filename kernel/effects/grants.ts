@@ -9,6 +9,9 @@ import { SecretList } from './secret-reference.ts'
  */
 export type PluginGrants = Readonly<Record<string, PluginPermissions>>
 
+/** What must be known of a plugin to know what it may do. */
+type GrantedPlugin = Pick<PluginCode, 'manifest' | 'tier'>
+
 /** What one plugin may do in the name of one tenant (or of none). */
 export interface Permissions {
   readonly pluginName: string
@@ -46,11 +49,16 @@ function checkEntries(name: string, permissions: PluginPermissions = {}): void {
   }
 }
 
-/** A grant for nobody is a slip of the pen. Throws an Error that names it. */
+/** A grant that cannot be meant; the message names it. */
+export class GrantError extends Error {
+  override readonly name = 'GrantError'
+}
+
+/** A grant for nobody is a slip of the pen. Throws a `GrantError`. */
 export function refuseUnknownPlugins(grants: PluginGrants, names: ReadonlySet<string>): void {
   for (const key of Object.keys(grants)) {
     if (names.has(key.split('@', 1)[0]!)) continue
-    throw new Error(`plugin_grants: ${JSON.stringify(key)}: no plugin of this name is loaded`)
+    throw new GrantError(`plugin_grants: ${JSON.stringify(key)}: no plugin of this name is loaded`)
   }
 }
 
@@ -59,12 +67,12 @@ export function refuseUnknownPlugins(grants: PluginGrants, names: ReadonlySet<st
  * manifest; but what a tenant has configured it to do goes only where everybody may go.
  */
 export class Grants {
-  readonly #plugins: ReadonlyMap<string, PluginCode>
+  readonly #plugins: ReadonlyMap<string, GrantedPlugin>
   readonly #grants: PluginGrants
   readonly #made = new Map<string, Permissions>()
 
   /** Throws a `TypeError` that names the plugin whose manifest asks for what cannot be read. */
-  constructor(plugins: ReadonlyMap<string, PluginCode>, grants: PluginGrants) {
+  constructor(plugins: ReadonlyMap<string, GrantedPlugin>, grants: PluginGrants) {
     for (const { manifest } of plugins.values()) checkEntries(manifest.name, manifest.permissions)
     this.#plugins = plugins
     this.#grants = grants
@@ -116,14 +124,15 @@ export class Grants {
 
 export function notGranted(
   member: PdkMember | 'config',
-  { pluginName, tenant }: Permissions,
+  permissions: Permissions,
   wanted: string,
 ): PdkError {
+  return new PdkError('NOT_GRANTED', `${member}: ${notGrantedText(permissions, wanted)}`)
+}
+
+export function notGrantedText({ pluginName, tenant }: Permissions, wanted: string): string {
   const name = tenant === null ? pluginName : `${pluginName}@${tenant}`
-  return new PdkError(
-    'NOT_GRANTED',
-    `${member}: needs the permission ${wanted}, in the plugin's manifest and in plugin_grants of "${name}"`,
-  )
+  return `needs the permission ${wanted}, in the plugin's manifest and in plugin_grants of "${name}"`
 }
 
 interface Lists {

@@ -1,4 +1,5 @@
-import { BlockList, isIP, isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
+import { toAddressTest } from '@sallyport/sdk/address-test'
 import { toPlainAddress } from './addresses.ts'
 
 /** Where a request goes: hostname in lower case without the last dot, or a plain address; the port. */
@@ -61,7 +62,7 @@ function toRule(entry: string): HostRule {
   const { name, bits, port } = splitEntry(match, entry)
   if (name === '*') return { matches: () => true, isAddress: false, port }
   const address = toPlainAddress(name)
-  if (address !== null) return { matches: toAddressTest(address, bits), isAddress: true, port }
+  if (address !== null) return { matches: toRangeTest(address, bits), isAddress: true, port }
   if (bits !== null || !HOSTNAME.test(name) || /^[\d.]+$/.test(name)) throw unreadable(entry)
   if (!name.startsWith('*.')) return { matches: (host) => host === name, isAddress: false, port }
   const suffix = name.slice(1)
@@ -86,15 +87,10 @@ function splitEntry(match: RegExpExecArray | null, entry: string) {
   }
 }
 
-function toAddressTest(address: string, bits: number | null): (hostname: string) => boolean {
+function toRangeTest(address: string, bits: number | null): (hostname: string) => boolean {
   if (bits === null) return (hostname) => hostname === address
-  const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-  if (bits > (family === 'ipv6' ? 128 : 32)) throw unreadable(`${address}/${bits}`)
-  const list = new BlockList()
-  list.addSubnet(address, bits, family)
-  // Asked only about its own family: a list knows IPv4 in IPv6, which is one spelling here.
-  return (hostname) =>
-    isIP(hostname) === (family === 'ipv6' ? 6 : 4) && list.check(hostname, family)
+  if (bits > (isIPv6(address) ? 128 : 32)) throw unreadable(`${address}/${bits}`)
+  return toAddressTest([`${address}/${bits}`])
 }
 
 function unreadable(entry: string): TypeError {

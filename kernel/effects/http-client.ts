@@ -2,6 +2,7 @@ import { type FetchAnswer, PdkError } from '@sallyport/sdk'
 import { type Dispatcher, errors } from 'undici'
 import type { CallBudget } from './call-budget.ts'
 import { ConnectionPools, type FetchTls } from './connection-pools.ts'
+import type { EffectMeter, EffectMeters } from './effect-meters.ts'
 import {
   type FetchTarget,
   parseFetchUrl,
@@ -38,10 +39,12 @@ const CONFIDENTIAL: ReadonlySet<string> = new Set(['authorization', 'cookie'])
 export class HttpClient {
   readonly #pools: ConnectionPools
   readonly #resolveHostname: ResolveHostname
+  readonly #meters: EffectMeters
 
-  constructor(options: { resolveHostname: ResolveHostname; tls: FetchTls }) {
+  constructor(options: { resolveHostname: ResolveHostname; tls: FetchTls; meters: EffectMeters }) {
     this.#pools = new ConnectionPools(options.tls)
     this.#resolveHostname = options.resolveHostname
+    this.#meters = options.meters
   }
 
   /** Rejects with a `PdkError`. */
@@ -70,16 +73,18 @@ export class HttpClient {
     context: FetchContext,
     signal: AbortSignal,
   ): Promise<FetchAnswer> {
+    const meter = this.#meters.of(context.permissions)
     let request = first
     for (let redirects = 0; ; redirects++) {
       context.budget.spend('http.fetch', 'http')
       const found = toFetchTarget(request.url, context.permissions, this.#resolveHostname)
       const target = await unlessAborted(found, signal)
+      meter.sentBytes += request.body?.byteLength ?? 0
       const answer = await this.#ask(request, target, context, signal)
       const location = answer.headers['location']
       const isFollowed =
         first.maxRedirects > 0 && REDIRECTS.has(answer.statusCode) && typeof location === 'string'
-      if (!isFollowed) return await readAnswer(answer, request)
+      if (!isFollowed) return await readAnswer(answer, request, meter)
       // What a redirect says besides is of no interest; its connection is not worth reading it.
       answer.body.on('error', () => undefined).destroy()
       if (redirects === first.maxRedirects) {
@@ -129,11 +134,13 @@ function redirected(before: FetchRequest, status: number, location: string): Fet
 async function readAnswer(
   { statusCode, headers, body }: Answered,
   { url, bytesMax }: FetchRequest,
+  meter: EffectMeter,
 ): Promise<FetchAnswer> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of body as AsyncIterable<Buffer>) {
     length += chunk.length
+    meter.receivedBytes += chunk.length
     // Leaving the loop destroys the stream, and with it the connection.
     if (length > bytesMax) {
       throw new PdkError('BODY_TOO_LARGE', `the body is larger than maxBytes, which is ${bytesMax}`)

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { PdkError } from '@sallyport/sdk'
+import type { EffectMeters } from './effect-meters.ts'
 import { EFFECT_LIMITS } from './limits.ts'
 import { type Namespace, toNamespace } from './namespace.ts'
 
@@ -11,19 +12,26 @@ type Values = LRUCache<string, string>
  */
 export class PluginCache {
   readonly #caches = new Map<string, Values>()
+  readonly #meters: EffectMeters
   readonly #bytesMax: number
   /** Of all caches; what has run out counts until it is looked at. */
   #bytes = 0
 
-  constructor(bytesMax: number = EFFECT_LIMITS.cacheWorkerBytesMax) {
+  constructor(meters: EffectMeters, bytesMax: number = EFFECT_LIMITS.cacheWorkerBytesMax) {
+    this.#meters = meters
     this.#bytesMax = bytesMax
   }
 
   get(namespace: Namespace, key: string): unknown {
     const cache = this.#caches.get(toNamespace(namespace))
-    if (cache === undefined) return null
-    const json = this.#counting(cache, () => cache.get(key))
-    return json === undefined ? null : (JSON.parse(json) as unknown)
+    const json = cache === undefined ? undefined : this.#counting(cache, () => cache.get(key))
+    const meter = this.#meters.of(namespace)
+    if (json === undefined) {
+      meter.cacheMisses++
+      return null
+    }
+    meter.cacheHits++
+    return JSON.parse(json) as unknown
   }
 
   /** Throws `LIMIT` for a value that is too long. */
@@ -39,7 +47,13 @@ export class PluginCache {
     const name = toNamespace(namespace)
     let cache = this.#caches.get(name)
     if (cache === undefined) {
-      cache = new LRUCache({ max: cacheKeysMax, maxSize: cacheBytesMax })
+      cache = new LRUCache({
+        max: cacheKeysMax,
+        maxSize: cacheBytesMax,
+        dispose: (_json, _key, reason) => {
+          if (reason === 'evict') this.#meters.of(namespace).cacheEvictions++
+        },
+      })
       this.#caches.set(name, cache)
     }
     const to = cache
@@ -50,6 +64,11 @@ export class PluginCache {
   delete(namespace: Namespace, key: string): void {
     const cache = this.#caches.get(toNamespace(namespace))
     if (cache !== undefined) this.#counting(cache, () => cache.delete(key))
+  }
+
+  /** Keys and values; what has run out counts until it is looked at. */
+  bytesOf(namespace: Namespace): number {
+    return this.#caches.get(toNamespace(namespace))?.calculatedSize ?? 0
   }
 
   #counting<T>(cache: Values, work: () => T): T {

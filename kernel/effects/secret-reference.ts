@@ -17,6 +17,11 @@ export function isSecretReference(text: string): boolean {
   return text.startsWith(BEGIN) && text.endsWith('}')
 }
 
+/** Whether whoever wrote it meant a reference. */
+export function looksLikeReference(text: string): boolean {
+  return text.trimStart().startsWith(BEGIN)
+}
+
 /** Throws a `TypeError` that quotes the reference and says what is wanted. */
 export function parseSecretReference(text: string): SecretReference {
   const match = text.length > EFFECT_LIMITS.vaultReferenceLengthMax ? null : REFERENCE.exec(text)

@@ -1,5 +1,5 @@
 import { PdkError } from '@sallyport/sdk'
-import { notGranted, type Permissions } from './grants.ts'
+import { notGranted, notGrantedText, type Permissions } from './grants.ts'
 import {
   isSecretReference,
   parseSecretReference,
@@ -7,7 +7,12 @@ import {
 } from './secret-reference.ts'
 import type { SecretTexts } from './secret-texts.ts'
 
-type Variables = Readonly<Record<string, string | undefined>>
+export interface SecretFault {
+  readonly kind: 'refused' | 'missing'
+  readonly message: string
+}
+
+export type Variables = Readonly<Record<string, string | undefined>>
 
 /**
  * Secrets out of the environment of the gateway's own process, as Kong's vault `env`. They are read
@@ -29,7 +34,7 @@ export class Vault {
   read(member: 'vault.get' | 'config', text: string, permissions: Permissions): string {
     const reference = toReference(member, text)
     if (!permissions.mayKnow(reference.canonical)) {
-      throw notGranted(member, permissions, `vault: [${JSON.stringify(reference.canonical)}]`)
+      throw notGranted(member, permissions, wantedFor(reference))
     }
     const secret = this.#find(reference)
     if (secret === null) {
@@ -58,6 +63,30 @@ export class Vault {
     return isSame ? config : Object.fromEntries(resolved)
   }
 
+  /**
+   * What is wrong with a reference, in words that tell no secret: `refused` whatever the environment
+   * holds, `missing` in that of this process. Null when `read` would find the secret.
+   */
+  faultOf(text: string, permissions: Permissions): SecretFault | null {
+    let reference: SecretReference
+    try {
+      reference = parseSecretReference(text)
+    } catch (error) {
+      return { kind: 'refused', message: (error as Error).message }
+    }
+    if (!permissions.mayKnow(reference.canonical)) {
+      return { kind: 'refused', message: notGrantedText(permissions, wantedFor(reference)) }
+    }
+    if (this.#find(reference) !== null) return null
+    const { name, field, canonical } = reference
+    const variable = this.#prefix + name
+    const why =
+      this.#variables[variable] === undefined
+        ? `the variable ${variable} is not set`
+        : `the variable ${variable} is no JSON object with the field "${field}"`
+    return { kind: 'missing', message: `there is no secret ${canonical}: ${why}` }
+  }
+
   /** The text without any secret that was read. */
   hide(text: string): string {
     return this.#texts.hide(text)
@@ -78,6 +107,10 @@ export class Vault {
       return null
     }
   }
+}
+
+function wantedFor({ canonical }: SecretReference): string {
+  return `vault: [${JSON.stringify(canonical)}]`
 }
 
 function toReference(member: string, text: string): SecretReference {

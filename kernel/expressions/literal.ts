@@ -1,6 +1,6 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { quote } from '../config/config-error.ts'
-import { networkOf } from './address-test.ts'
+import { networkOf } from './network-of.ts'
 import type { Scanner } from './scanner.ts'
 
 /** What stands on the right of an operator. */

@@ -1,5 +1,5 @@
 import { compileSafeRegex } from '../safe-regex.ts'
-import { toAddressTest } from './address-test.ts'
+import { toAddressTest } from '@sallyport/sdk/address-test'
 import { type Literal, literalWords } from './literal.ts'
 import type { Check, Field, Predicate } from './syntax-tree.ts'
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { didYouMean, type PathSegment, quote } from '../config/config-error.ts'
 import { compileSafeRegex } from '../safe-regex.ts'
-import { toAddressTest } from './address-test.ts'
+import { toAddressTest } from '@sallyport/sdk/address-test'
 import { toNumber } from './compile-tree.ts'
 import { EXPRESSION_LIMITS } from './limits.ts'
 import type { Check, Field, Relation, SyntaxTree } from './syntax-tree.ts'

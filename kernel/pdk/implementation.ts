@@ -7,6 +7,7 @@ import { contextPdk } from './context.ts'
 import { cryptoPdk } from './crypto.ts'
 import { httpPdk } from './http.ts'
 import { logPdk } from './log.ts'
+import { metered } from './metered.ts'
 import { requestPdk } from './request.ts'
 import { responsePdk } from './response.ts'
 import { servicePdk } from './service.ts'
@@ -34,9 +35,9 @@ export const PDK_IMPLEMENTATION: PdkImplementation = {
   ...contextPdk,
   ...logPdk,
   ...tracingPdk,
-  ...httpPdk,
-  ...cachePdk,
-  ...storePdk,
-  ...vaultPdk,
+  ...metered('http', httpPdk),
+  ...metered('cache', cachePdk),
+  ...metered('store', storePdk),
+  ...metered('vault', vaultPdk),
   ...cryptoPdk,
 }

@@ -69,6 +69,7 @@ async function listPlugin(parts: ListingParts, setting: PluginSetting): Promise<
     const { origin } = text
     if (tier === 'inline') {
       const manifest = toManifest(await importPlugin(origin))
+      checkPermissions(manifest)
       return { manifest, tier, bundled: false, source: null, origin }
     }
     const described = await parts.describePlugin(text)

@@ -1,4 +1,4 @@
-import { BlockList, isIPv6 } from 'node:net'
+import { toAddressTest } from '@sallyport/sdk/address-test'
 import type { RouterAddress } from './types.ts'
 import { toPlainAddress } from '../plain-address.ts'
 
@@ -6,7 +6,7 @@ import { toPlainAddress } from '../plain-address.ts'
 export interface AddressRule {
   readonly ip: string | null
   readonly port: number | null
-  readonly range: BlockList | null
+  readonly range: ((address: string) => boolean) | null
 }
 
 export function toAddressRules(
@@ -15,7 +15,7 @@ export function toAddressRules(
   const rules = (addresses ?? []).map(({ ip, port }) => ({
     ip: ip ?? null,
     port: port ?? null,
-    range: ip?.includes('/') === true ? toRange(ip) : null,
+    range: ip?.includes('/') === true ? toAddressTest([ip]) : null,
   }))
   return rules.length === 0 ? null : rules
 }
@@ -47,14 +47,5 @@ export function addressRank(rules: readonly AddressRule[] | null): number {
 }
 
 function holdsAddress(rule: AddressRule, address: string): boolean {
-  if (rule.range === null) return rule.ip === address
-  return rule.range.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
-}
-
-function toRange(cidr: string): BlockList {
-  const range = new BlockList()
-  const at = cidr.indexOf('/')
-  const network = cidr.slice(0, at)
-  range.addSubnet(network, Number(cidr.slice(at + 1)), isIPv6(network) ? 'ipv6' : 'ipv4')
-  return range
+  return rule.range === null ? rule.ip === address : rule.range(address)
 }

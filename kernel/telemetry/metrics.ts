@@ -1,24 +1,17 @@
 import type { GatewayStatus } from '../gateway.ts'
 import { type HostState, SANDBOX_ABILITIES, type SpareState } from '../plugin-host.ts'
-import type { WorkerReport } from '../process/supervisor.ts'
 import type { WorkerState } from '../process/worker-process.ts'
+import { EFFECT_FAMILIES } from './effect-metrics.ts'
+import {
+  eachStatus,
+  type Family,
+  type Labels,
+  type NodeReport,
+  type Sample,
+} from './metric-family.ts'
 
-type Labels = Readonly<Record<string, string>>
-type Sample = readonly [labels: Labels, value: number]
 type Host = GatewayStatus['hosts'][number]
 type Instance = GatewayStatus['instances'][number]
-
-interface Family {
-  readonly type: 'counter' | 'gauge'
-  readonly help: string
-  readonly samples: (node: NodeReport) => readonly Sample[]
-}
-
-export interface NodeReport {
-  /** How many workers there should be. */
-  readonly workers: number
-  readonly reports: readonly WorkerReport[]
-}
 
 const WORKER_STATES: Readonly<Record<WorkerState, true>> = {
   starting: true,
@@ -131,7 +124,17 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   sallyport_plugin_host_memory_bytes: ofHosts(
     'gauge',
     'resident memory of its sandbox process',
-    ({ stats }) => stats.rssBytes,
+    ({ stats }) => stats.rssBytes ?? null,
+  ),
+  sallyport_plugin_host_told_cpu_seconds_total: ofHosts(
+    'counter',
+    'CPU that a remote program says it has burnt; each worker asks the same program',
+    ({ stats: { told } }) => (told ? told.cpuMs / 1_000 : null),
+  ),
+  sallyport_plugin_host_told_memory_bytes: ofHosts(
+    'gauge',
+    'memory that a remote program says it uses; each worker asks the same program',
+    ({ stats: { told } }) => told?.heapBytes ?? null,
   ),
   sallyport_sandbox_spare_state: {
     type: 'gauge',
@@ -170,6 +173,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
               ),
       ),
   },
+  ...EFFECT_FAMILIES,
 }
 
 /** The figures of a node in the text format of Prometheus. */
@@ -209,13 +213,6 @@ function ofHosts(type: Family['type'], help: string, read: (host: Host) => numbe
       return value === null ? [] : [[labels, value] as const]
     })
   return { type, help, samples }
-}
-
-/** One for each place: beside a worker that drains there is the one that replaces it. */
-function eachStatus({ reports }: NodeReport): (readonly [worker: string, GatewayStatus])[] {
-  const newest = new Map<string, GatewayStatus>()
-  for (const { place, status } of reports) if (status !== null) newest.set(String(place), status)
-  return [...newest]
 }
 
 function eachInstance(node: NodeReport): (readonly [Labels, Instance])[] {

@@ -90,7 +90,7 @@ export class IsolateHost implements PluginHost {
   }
 
   stats(): HostStats {
-    return { ...this.#stats, queued: this.#queued.length + this.#calls.size, rssBytes: 0 }
+    return { ...this.#stats, queued: this.#queued.length + this.#calls.size }
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { BlockList, isIP, isIPv6 } from 'node:net'
+import { toAddressTest } from '@sallyport/sdk/address-test'
 import type { NativeName } from '@sallyport/sdk/guest'
 
 /** A longer text is no address and no URL that anybody means. */
@@ -25,13 +25,13 @@ const SETTABLE: ReadonlySet<string> = new Set(PARTS.filter((part) => part !== 'o
 export function createNative(
   trustedIps: readonly string[],
 ): (name: NativeName, text: string) => string {
-  const trusted = toBlockList(trustedIps)
+  const isTrusted = toAddressTest(trustedIps)
   return (name, text) => {
     if (typeof text !== 'string' || text.length > TEXT_LENGTH_MAX) return ''
     try {
       switch (name) {
         case 'isTrusted':
-          return String(isIP(text) !== 0 && trusted.check(text, isIPv6(text) ? 'ipv6' : 'ipv4'))
+          return String(isTrusted(text))
         case 'parseUrl':
           return parseUrl(text)
         case 'setUrl':
@@ -59,15 +59,4 @@ function setUrl(json: string): string {
 
 function toParts(url: URL): string {
   return JSON.stringify(PARTS.map((part) => url[part]))
-}
-
-function toBlockList(entries: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const entry of entries) {
-    const [address = '', bits] = entry.split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(bits), family)
-  }
-  return list
 }

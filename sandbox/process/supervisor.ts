@@ -75,6 +75,11 @@ export class Supervisor {
     options.pool.join()
   }
 
+  usage() {
+    const { cpuMs, rssBytes } = this.watch
+    return { cpuMs, rssBytes }
+  }
+
   get state(): HostState {
     return this.#state
   }

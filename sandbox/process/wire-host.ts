@@ -46,7 +46,9 @@ export type HostSupervisor = Pick<
   | 'close'
 > & {
   /** What it sees of the other end; a remote program burns and keeps what is its own. */
-  readonly watch: Pick<ChildWatch, 'mayBegin' | 'isScarce' | 'isWary' | 'cpuMs' | 'rssBytes'>
+  readonly watch: Pick<ChildWatch, 'mayBegin' | 'isScarce' | 'isWary'>
+  /** What the other end uses, as far as it can be seen or is told. */
+  usage(): Pick<HostStats, 'cpuMs' | 'rssBytes' | 'told'>
 }
 
 export interface WireHostOptions extends SandboxHostOptions {
@@ -137,7 +139,7 @@ export class WireHost implements PluginHost {
   }
 
   stats(): HostStats {
-    const { kills, starts, condition, watch } = this.#supervisor
+    const { kills, starts, condition } = this.#supervisor
     return {
       calls: this.#callCount,
       errors: this.#errorCount,
@@ -145,8 +147,7 @@ export class WireHost implements PluginHost {
       kills,
       starts,
       queued: this.#calls.size,
-      rssBytes: watch.rssBytes,
-      cpuMs: watch.cpuMs,
+      ...this.#supervisor.usage(),
       throttled: this.#held.throttledCount,
       sandbox: condition,
     }

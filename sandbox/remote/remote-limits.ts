@@ -4,6 +4,7 @@ export interface RemoteLimits {
   readonly findMs: number
   readonly silenceMs: number
   readonly pingAfterMs: number
+  readonly statsMs: number
   readonly backOffMs: number
   readonly backOffMsMax: number
   readonly stableMs: number
@@ -19,6 +20,8 @@ export const REMOTE_LIMITS: RemoteLimits = {
   silenceMs: 5_000,
   // While calls wait and nothing is heard the program is asked whether it is still there.
   pingAfterMs: 1_000,
+  // Often enough for whoever collects metrics, seldom enough to be no load on an idle machine.
+  statsMs: 10_000,
   // After a connection that had lasted the first try is made at once; then the pause doubles.
   backOffMs: 50,
   // Long enough to cost nothing, short enough that nobody has to tell the gateway of a restart.

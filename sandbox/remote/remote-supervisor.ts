@@ -11,6 +11,7 @@ import type { SupervisorEvents } from '../process/supervisor.ts'
 import { BackOff } from './back-off.ts'
 import { toSocketPath } from './connect.ts'
 import type { RemoteLimits } from './remote-limits.ts'
+import { UsageQuestions } from './told-usage.ts'
 import {
   checkUnchanged,
   createSilenceClock,
@@ -29,7 +30,7 @@ export interface RemoteSupervisorOptions extends SandboxHostOptions {
 
 const CLOSE_MS = 200
 /** Its CPU and its memory are somebody else's: they cannot be seen, and no budget is kept of them. */
-const UNSEEN = { mayBegin: () => true, isScarce: false, isWary: false, cpuMs: 0, rssBytes: 0 }
+const UNSEEN = { mayBegin: () => true, isScarce: false, isWary: false }
 
 /**
  * Keeps a connection to one remote program. It cannot start or end the program: it hangs up when the
@@ -41,6 +42,7 @@ export class RemoteSupervisor implements HostSupervisor {
   readonly #program: RemoteProgramOptions
   readonly #clock: KillClock
   readonly #quarantine: Quarantine
+  readonly #usage: UsageQuestions
   #state: HostState = 'starting'
   #reason = ''
   #loaded: LoadedSandbox | null = null
@@ -62,6 +64,12 @@ export class RemoteSupervisor implements HostSupervisor {
     this.#options = options
     this.#program = { ...options, path: toSocketPath(code.origin), limits: sandboxLimits }
     this.#clock = createSilenceClock(sandboxLimits, options.remote)
+    this.#usage = new UsageQuestions({
+      pluginName: code.manifest.name,
+      limits: sandboxLimits,
+      remote: options.remote,
+      current: () => (this.#state === 'ready' && !this.#isBooting ? this.process : null),
+    })
     this.#backOff = new BackOff(options.remote)
     this.#quarantine = new Quarantine(name, { counters, limits: sandboxLimits, nowMs })
   }
@@ -72,6 +80,11 @@ export class RemoteSupervisor implements HostSupervisor {
 
   get process(): SandboxProcess | null {
     return this.#loaded?.process ?? null
+  }
+
+  /** What it tells, and nothing that would look as if it had been seen. */
+  usage() {
+    return { told: this.#usage.told }
   }
 
   refusal(): string | null {
@@ -130,6 +143,7 @@ export class RemoteSupervisor implements HostSupervisor {
     if (this.#state === 'closed') return
     const wasReady = this.#state === 'ready'
     this.#state = 'draining'
+    this.#usage.end()
     this.#options.events.closed('it is closed')
     this.#backOff.endPause()
     const loaded = this.#loaded
@@ -169,6 +183,7 @@ export class RemoteSupervisor implements HostSupervisor {
     if (this.#isClosing()) return
     this.#state = 'ready'
     this.#options.events.ready()
+    this.#usage.begin()
   }
 
   async #ensureLoaded(): Promise<LoadedSandbox> {
@@ -195,6 +210,7 @@ export class RemoteSupervisor implements HostSupervisor {
     this.#options.events.down(reason, ({ piece }) => piece !== null && fresh.has(piece))
     loaded.onDown(reason)
     if (this.#isClosing()) return
+    if (this.#usage.onDown()) this.#say('notice', 'it is not asked for stats any more')
     this.kills++
     const { stableMs } = this.#options.remote
     if (performance.now() - this.#connectedAtMs >= stableMs) this.#backOff.failures = 0
@@ -206,7 +222,8 @@ export class RemoteSupervisor implements HostSupervisor {
     this.#state = 'recovering'
     if (this.#backOff.failures >= this.#options.remote.failuresMax) this.#refuseCalls(reason)
     // A program that is started anew between two calls has done nothing wrong.
-    this.#recover(head !== null || waiting.length > 0)
+    const isCall = head !== null && head.kind !== 'stats'
+    this.#recover(isCall || waiting.length > 0)
   }
 
   /** Connects again, as often as it takes. */
@@ -263,15 +280,23 @@ export class RemoteSupervisor implements HostSupervisor {
     this.#options.events.tick()
     if (process !== null && !process.isDown) {
       const nowMs = performance.now()
-      const reason = this.#clock.tick(process, null, nowMs)
+      const reason =
+        this.#usage.overdue(process, nowMs) ??
+        (this.#isIdle(process) ? null : this.#clock.tick(process, null, nowMs))
       if (reason !== null) process.kill(reason)
       else if (process.isBusy && process.head === null) this.#ping(process, nowMs)
+      this.#usage.look(nowMs)
     }
-    const isBusy = this.#options.events.hasCalls() || (process?.isBusy ?? false)
+    const isBusy = this.#options.events.hasCalls() || (process !== null && !this.#isIdle(process))
     if (isBusy || this.#isBooting) return
     if (this.#state !== 'ready' && this.#state !== 'quarantined') return
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
+  }
+
+  /** Nobody waits for anything but what it uses, which may take its time. */
+  #isIdle(process: SandboxProcess): boolean {
+    return !process.isBusy || (this.#usage.isAlone(process) && !this.#options.events.hasCalls())
   }
 
   #ping(process: SandboxProcess, nowMs: number): void {

@@ -10,6 +10,8 @@ type Work = Exclude<GatewayMessage, { name: 'hello' }>
 /** `native` is made of the addresses of the proxies that the gateway trusts. */
 export interface PluginServiceOptions {
   readonly plugin: Plugin
+  /** What this process has burnt since it was started, and what it uses now. */
+  readonly usage: () => { readonly cpuUs: number; readonly heapBytes: number }
   readonly send: (message: HostMessage) => void
   readonly toNative: (trustedIps: readonly string[]) => GuestPort['native']
 }
@@ -68,7 +70,7 @@ export class PluginService {
         this.#turn(id, (dispatcher) => dispatcher.close(id))
         return
       case 'stats':
-        this.#options.send({ name: 'result', id, payload: '[]' })
+        this.#options.send({ name: 'result', id, payload: this.#stats() })
         return
       case 'ping':
         this.#options.send({ name: 'ack', id })
@@ -80,6 +82,12 @@ export class PluginService {
     for (const id of this.#waiting) this.#forget(id)
     if (this.#isConfigured) this.#dispatcher?.close(0)
     this.#isConfigured = false
+  }
+
+  /** The process serves one plugin: what it uses, the plugin does. */
+  #stats(): string {
+    const { plugin, usage } = this.#options
+    return jsonStringify([{ plugin: plugin.name, ...usage() }])
   }
 
   #load(name: string, optionsJson: string): string {

@@ -72,7 +72,7 @@ export async function measureMemory(tier: 'isolate' | 'process'): Promise<Figure
   await spareIsReady(scene)
   globalThis.gc?.()
   const grownMb = (process.memoryUsage.rss() - before) / MB / TENANTS
-  const rss = hosts.slice(1).map((host) => host.stats().rssBytes / MB)
+  const rss = hosts.slice(1).map((host) => host.stats().rssBytes! / MB)
   for (const host of hosts) await host.close()
   const growth = {
     what: `memory, ${tier}: MB that the worker grows by, a tenant`,

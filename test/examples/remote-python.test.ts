@@ -30,7 +30,14 @@ describe.runIf(hasPython)('the remote plugin in Python', () => {
     gateway = await startTestGateway({
       yaml: toYaml('known-to-two'),
       code: [{ manifest, tier: 'remote', module: null, source: null, origin }],
-      gateway: { hostFactories: { remote: createRemoteHostFactory(makeHostOptions().options) } },
+      gateway: {
+        hostFactories: {
+          remote: createRemoteHostFactory({
+            ...makeHostOptions().options,
+            remote: { statsMs: 20 },
+          }),
+        },
+      },
     })
   })
   afterAll(async () => {
@@ -54,6 +61,13 @@ describe.runIf(hasPython)('the remote plugin in Python', () => {
     const seen = upstream.seen.at(-1)!
     const wanted = createHmac('sha256', 'known-to-two').update(body).digest('hex')
     expect([seen.body, seen.headers['x-body-signature']]).toEqual([body, wanted])
+  })
+
+  test('tells what it uses', async () => {
+    const told = () =>
+      gateway.gateway.status().hosts.find(({ tier }) => tier === 'remote')!.stats.told
+    await expect.poll(() => told()?.cpuMs).toBeGreaterThan(0)
+    expect(told()!.heapBytes).toBeGreaterThan(1_000_000)
   })
 
   test('answers for itself, and catches what the gateway refuses it', async () => {

@@ -47,6 +47,12 @@ describe('trusted addresses', () => {
     expect(seen['x-forwarded-prefix']).toBe('/outer')
   })
 
+  it('are those of their own family: all of IPv6 is no IPv4', async () => {
+    const { seen } = await ask({ trustedIps: ['::/0'] }, forwarded)
+    expect(seen['x-forwarded-for']).toBe('127.0.0.1')
+    expect(seen['x-real-ip']).toBe('127.0.0.1')
+  })
+
   it('are none by default, so that nobody can claim to be somebody else', async () => {
     const { seen } = await ask({}, forwarded)
     expect(seen['x-forwarded-for']).toBe('127.0.0.1')

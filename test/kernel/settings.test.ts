@@ -141,7 +141,11 @@ describe('a setting', () => {
     const from = folderWith('workers: 2\nplugin: [/p.js]\n')
     const options = { command: 'check', env: {}, folder: from } as const
     expect(readSettings({ ...options, args: ['kong.yml'] })).toEqual({
-      settings: { plugin: [{ path: '/p.js', tier: 'process' }] },
+      settings: {
+        plugin: [{ path: '/p.js', tier: 'process' }],
+        pluginGrants: {},
+        vaultEnvPrefix: '',
+      },
       positionals: ['kong.yml'],
     })
     expect(() => readSettings({ ...options, args: ['--workers', '2'] })).toThrow(
@@ -153,6 +157,10 @@ describe('a setting', () => {
 describe('a bad setting is refused', () => {
   test.each([
     [['--workers', '0'], '--workers "0": expected a number from 1 to 256, or "auto"'],
+    [
+      ['--trusted-ips', '::ffff:a00:1'],
+      '--trusted-ips "::ffff:a00:1": expected IPv4 in its own spelling, like 10.0.0.0/8',
+    ],
     [
       ['--trusted-ips', '10.0.0.0/33'],
       '--trusted-ips "10.0.0.0/33": expected an address or a range, like 10.0.0.1, 10.0.0.0/8 or fd00::/8',
@@ -251,7 +259,7 @@ test('every default in the table is a value that the table accepts', () => {
 })
 
 test('the names of a setting follow from its key', () => {
-  expect(settingKeysOf('check')).toEqual(['plugin'])
+  expect(settingKeysOf('check')).toEqual(['plugin', 'pluginGrants', 'vaultEnvPrefix'])
   expect(toFlag('proxyListen')).toBe('--proxy-listen')
   expect(toVariable('proxyListen')).toBe('SALLYPORT_PROXY_LISTEN')
   expect(toFileKey('proxyListen')).toBe('proxy_listen')

@@ -91,6 +91,7 @@ runWorker(
           hosts: [],
           spares: [],
           instances: [],
+          effects: [],
         }),
       }
       return Promise.resolve(gateway)

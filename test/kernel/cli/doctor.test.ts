@@ -39,6 +39,11 @@ writeFileSync(
   ),
 )
 
+writeFileSync(
+  join(folder, 'secret.yml'),
+  `${file}plugins: [{ name: key-auth, config: { key: "{vault://env/sallyport-secret}" } }]\n`,
+)
+
 const abilities: readonly SandboxAbility[] = ['file', 'network', 'spawn', 'kill', 'environment']
 
 /** A machine that denies everything, with what is different about it. */
@@ -75,7 +80,14 @@ function partsWith(inspectSandbox: Inspect): Parts {
   const parts: Partial<Parts> = {
     inspectSandbox,
     bundledPlugins: () =>
-      Promise.resolve([definePlugin({ name: 'key-auth', version: '1.0.0', access() {} })]),
+      Promise.resolve([
+        definePlugin({
+          name: 'key-auth',
+          version: '1.0.0',
+          config: { type: 'object', additionalProperties: true },
+          access() {},
+        }),
+      ]),
     readPluginSource: (path) =>
       path.includes('nowhere')
         ? Promise.reject(new Error('there is no such file'))
@@ -367,6 +379,16 @@ describe('a warning does not end with code 1', () => {
       text: 'warned.yml: valid, with 1 warning',
     })
   })
+})
+
+test('a secret that start would not find is a problem, and one that is there is not told', async () => {
+  const { code, named, report } = await findings(contained, '--config', 'secret.yml')
+  expect([code, named('config').text]).toEqual([0, 'secret.yml: valid'])
+  expect(JSON.stringify(report)).not.toContain('hush-hush')
+  const prefix = ['--vault-env-prefix', 'GATE_']
+  const missing = await findings(contained, '--config', 'secret.yml', ...prefix)
+  expect([missing.code, missing.named('config').mark]).toEqual([1, 'problem'])
+  expect(missing.named('config').text).toMatch(/^1 error, at secret\.yml:11:\d+$/)
 })
 
 test('a sandbox with compilers is looked at when one is asked for', async () => {

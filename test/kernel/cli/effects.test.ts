@@ -50,7 +50,7 @@ function start(folder: string) {
     '--proxy-listen',
     '127.0.0.1:0',
     '--status-listen',
-    'off',
+    '127.0.0.1:0',
   ]
   const child = spawn(
     process.execPath,
@@ -63,7 +63,11 @@ function start(folder: string) {
   onTestFinished(() => void child.kill('SIGKILL'))
   const isReady = () => run.error.includes('the gateway is ready') || child.exitCode !== null
   const ready = until(isReady).then(() => /"proxy":"([^"]+)"/.exec(run.error)?.[1])
-  return { run, ready }
+  const metrics = async () => {
+    const status = /"status":"([^"]+)"/.exec(run.error)?.[1]
+    return (await fetch(`http://${status}/metrics`)).text()
+  }
+  return { run, ready, metrics }
 }
 
 const GRANTED = `
@@ -80,7 +84,7 @@ describe('start with grants', () => {
     const folder = makeFolder(GRANTED)
     const counts: number[] = []
     for (const _ of [1, 2]) {
-      const { run, ready } = start(folder)
+      const { run, ready, metrics } = start(folder)
       const address = await ready
       expect(address, run.error).toBeDefined()
       const ask = (path: string) =>
@@ -94,6 +98,9 @@ describe('start with grants', () => {
         counts.push((answer as { count: number }).count)
       }
       expect((await ask('/fail')).status).toBe(500)
+      const calls = /^sallyport_effect_calls_total\{.*plugin="counting".*effect="store"\} (\d+)$/gm
+      const counted = [...(await metrics()).matchAll(calls)].map(([, count]) => Number(count))
+      expect(counted.reduce((sum, count) => sum + count, 0)).toBe(20)
       run.stop()
       await run.ended
       expect(run.error).toContain('the key is [secret]')
@@ -111,11 +118,11 @@ describe('start with grants', () => {
     ['plugin_grants: { other: { store: true } }', /plugin_grants: "other": no plugin of this name/],
     [
       'plugin_grants: { counting: { vault: ["{vault://env/other}"] } }',
-      /config: needs the permission vault: \[\\?"\{vault:\/\/env\/THE_KEY\}\\?"\]/,
+      /^sallyport: kong\.yml:3:\d+: plugin "counting": config\.key: needs the permission vault: \[\\?"\{vault:\/\/env\/THE_KEY\}\\?"\]/,
     ],
     [
       'plugin_grants: { counting: { vault: ["{vault://env/the-key}"] } }',
-      /there is no secret \{vault:\/\/env\/THE_KEY\}/,
+      /there is no secret \{vault:\/\/env\/THE_KEY\}: the variable THE_KEY is not set$/m,
     ],
     ['plugin_store: sqlite:none/values.db', /plugin store ".*none\/values\.db"/],
   ])('ends at once with %s', async (settings, wanted) => {

@@ -1,5 +1,6 @@
 import type { Tier } from '../../../kernel/plugin-host.ts'
 import { describe, expect, it } from 'vitest'
+import { EffectMeters } from '../../../kernel/effects/effect-meters.ts'
 import { PluginCache } from '../../../kernel/effects/plugin-cache.ts'
 import { answering, askAnswered, startTierGateway } from '../../support/tier-gateway.ts'
 import { ALL_TIERS } from '../../sandbox/tiers.ts'
@@ -158,7 +159,7 @@ describe('the cache', () => {
   const b = { pluginName: 'p', tenant: 'b' }
 
   it('of one is full at 1,000 keys, and no other loses any', () => {
-    const cache = new PluginCache()
+    const cache = new PluginCache(new EffectMeters())
     cache.set(b, 'k', '1', 60_000)
     for (let i = 0; i < 1_500; i++) cache.set(a, `k${i}`, '1', 60_000)
     expect(cache.get(a, 'k0')).toBeNull()
@@ -168,7 +169,7 @@ describe('the cache', () => {
   })
 
   it('of one is full at 10 MB', () => {
-    const cache = new PluginCache()
+    const cache = new PluginCache(new EffectMeters())
     const json = JSON.stringify('x'.repeat(65_000))
     for (let i = 0; i < 200; i++) cache.set(a, `k${i}`, json, 60_000)
     const kept = Array.from({ length: 200 }, (_, i) => cache.get(a, `k${i}`)).filter(Boolean)
@@ -176,7 +177,7 @@ describe('the cache', () => {
   })
 
   it('of all is full when it was told so, and the largest gives way', () => {
-    const cache = new PluginCache(100_000)
+    const cache = new PluginCache(new EffectMeters(), 100_000)
     cache.set(b, 'k', JSON.stringify('x'.repeat(1_000)), 60_000)
     for (let i = 0; i < 100; i++) cache.set(a, `k${i}`, JSON.stringify('x'.repeat(10_000)), 60_000)
     expect(cache.get(b, 'k')).not.toBeNull()

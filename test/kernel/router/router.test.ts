@@ -96,6 +96,9 @@ describe('router on streams and SNI', () => {
     expect(find({ scheme: 'tcp', srcIp: '::ffff:10.1.1.1', srcPort: 7 })?.route.id).toBe('four')
     expect(find({ scheme: 'tcp', srcIp: '10.1.1.1', srcPort: 8 })).toBeNull()
     expect(find({ scheme: 'tcp', srcIp: null, srcPort: 7 })).toBeNull()
+    const all = finder([{ id: 'all', protocols: ['tcp'], sources: [{ ip: '::/0' }] }])
+    expect(all({ scheme: 'tcp', srcIp: 'fd12::1' })?.route.id).toBe('all')
+    expect(all({ scheme: 'tcp', srcIp: '10.1.1.1' })).toBeNull()
   })
 })
 

@@ -1,10 +1,20 @@
 import { expect, test } from 'vitest'
+import { EffectMeters } from '../../../kernel/effects/effect-meters.ts'
 import type { GatewayStatus } from '../../../kernel/gateway.ts'
 import type { WorkerReport } from '../../../kernel/process/supervisor.ts'
 import { toMetricsText } from '../../../kernel/telemetry/metrics.ts'
 
 function makeStatus(changed: Partial<GatewayStatus> = {}): GatewayStatus {
-  return { version: 3, hash: 'h', inFlight: 7, hosts: [], spares: [], instances: [], ...changed }
+  return {
+    version: 3,
+    hash: 'h',
+    inFlight: 7,
+    hosts: [],
+    spares: [],
+    instances: [],
+    effects: [],
+    ...changed,
+  }
 }
 
 function makeReport(changed: Partial<WorkerReport> = {}): WorkerReport {
@@ -82,4 +92,51 @@ test('no sample is there twice while a worker drains beside its replacement', ()
     .map((line) => line.slice(0, line.lastIndexOf(' ')))
   expect(new Set(names).size).toBe(names.length)
   expect(text).toContain('sallyport_requests_in_flight{worker="1"} 2\n')
+})
+
+test('what a remote program tells has series of its own, which are left out when it tells nothing', () => {
+  const { rssBytes: _, ...stats } = STATS
+  const told = { cpuMs: 2_500, heapBytes: 77 }
+  const hosts = [
+    { name: 'plugin:a', tier: 'remote', state: 'ready', stats: { ...stats, told } },
+    { name: 'plugin:b', tier: 'remote', state: 'ready', stats: { ...stats, told: null } },
+  ] as const
+  const status = makeStatus({ hosts })
+  const text = toMetricsText({ workers: 1, reports: [makeReport({ status })] })
+  const labels = 'worker="1",host="plugin:a",tier="remote",tenant=""'
+  expect(text.match(/^sallyport_plugin_host_(?:told_.*|memory.*|cpu.*)$/gm)).toEqual([
+    `sallyport_plugin_host_told_cpu_seconds_total{${labels}} 2.5`,
+    `sallyport_plugin_host_told_memory_bytes{${labels}} 77`,
+  ])
+})
+
+test('effects are told by plugin, tenant and kind, and only those that there were', () => {
+  const meters = new EffectMeters()
+  const meter = meters.of({ pluginName: 'p', tenant: 'acme' })
+  Object.assign(meter, { sentBytes: 5, cacheHits: 3 })
+  const { calls, failures, waitedMs, ...rest } = meter.counts()
+  const effects = [
+    {
+      ...rest,
+      calls: { ...calls, http: 2 },
+      failures: { ...failures, http: { TIMEOUT: 1 } },
+      waitedMs: { ...waitedMs, http: 1_500 },
+      cacheBytes: 0,
+    },
+  ]
+  const report = (place: number) => makeReport({ place, status: makeStatus({ effects }) })
+  const text = toMetricsText({ workers: 2, reports: [report(1), report(2)] })
+  const samples = text.match(/^sallyport_effect_.*$/gm)!
+  const of = (worker: number) => {
+    const labels = `worker="${worker}",plugin="p",tenant="acme"`
+    return [
+      `sallyport_effect_calls_total{${labels},effect="http"} 2`,
+      `sallyport_effect_seconds_total{${labels},effect="http"} 1.5`,
+      `sallyport_effect_failures_total{${labels},effect="http",code="TIMEOUT"} 1`,
+      `sallyport_effect_http_sent_bytes_total{${labels}} 5`,
+      `sallyport_effect_http_received_bytes_total{${labels}} 0`,
+    ]
+  }
+  expect(samples.toSorted()).toEqual([...of(1), ...of(2)].toSorted())
+  expect(text).toContain('# TYPE sallyport_effect_cache_bytes gauge\n')
 })

@@ -21,6 +21,7 @@ export const TYPES = {
   cancel: 10,
   ping: 11,
   ack: 12,
+  stats: 13,
   close: 14,
 } as const
 
@@ -93,11 +94,12 @@ export async function startFakeProgram(
 }
 
 function behave([type, id]: Frame, reply: Reply): void {
-  const { hello, welcome, load, configure, call, close, result, ack } = TYPES
+  const { hello, welcome, load, configure, call, close, result, stats, ack } = TYPES
   if (type === hello) reply([[welcome, id, 1, 'msgpack', {}]])
   else if (type === load) reply([[result, id, { manifest: MANIFEST, log: [] }]])
   else if (type === configure || type === close) reply([[result, id, { log: [] }]])
   else if (type === call) reply([[result, id, { changes: [] }]])
+  else if (type === stats) reply([[result, id, []]])
   else reply([[ack, id]])
 }
 

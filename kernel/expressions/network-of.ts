@@ -1,24 +1,4 @@
-import { BlockList, isIP, isIPv4 } from 'node:net'
-
-/**
- * Whether an address is one of those given, or in one of the blocks given as `10.0.0.0/8`. An
- * address of the other family is in none, also not in the IPv6 block of mapped ones.
- */
-export function toAddressTest(entries: readonly string[]): (address: string) => boolean {
-  const lists = { 4: new BlockList(), 6: new BlockList() }
-  for (const entry of entries) {
-    const [address = '', bits] = entry.split('/')
-    const family = isIPv4(address) ? 'ipv4' : 'ipv6'
-    const list = family === 'ipv4' ? lists[4] : lists[6]
-    if (bits === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(bits), family)
-  }
-  return (address) => {
-    const version = isIP(address)
-    if (version === 0) return false
-    return version === 4 ? lists[4].check(address, 'ipv4') : lists[6].check(address, 'ipv6')
-  }
-}
+import { isIPv4 } from 'node:net'
 
 /** The address with all but its first bits cleared, in one spelling for equal addresses. */
 export function networkOf(address: string, bits: number): string {
