@@ -1,5 +1,7 @@
+import type { LimitChanges } from '@sallyport/sdk/limits'
 import type { Logger } from 'pino'
 import type { PluginCode } from '../plugin-host.ts'
+import { type PluginLimits, resolvePluginLimits } from '../plugin-limits.ts'
 import type { FetchTls } from './connection-pools.ts'
 import { createResolveHostname, type ResolveHostname } from './fetch-target.ts'
 import { Grants, type Permissions, type PluginGrants } from './grants.ts'
@@ -18,6 +20,8 @@ export interface EffectSettings {
   readonly pluginStore?: PluginStoreSetting
   /** Comes before the names of the variables that hold secrets; default nothing. */
   readonly vaultEnvPrefix?: string
+  /** Limits that differ from their defaults, of all tables. */
+  readonly limits?: LimitChanges
 }
 
 /** The outside world, as whoever makes a gateway chose it. */
@@ -35,7 +39,9 @@ export interface EffectParts {
 export class Effects {
   readonly grants: Grants
   readonly http: HttpClient
-  readonly cache = new PluginCache()
+  /** The operator's; a call has those of its owner. */
+  readonly limits: PluginLimits
+  readonly cache: PluginCache
   readonly vault: Vault
   readonly #openStore: () => Promise<PluginStore>
   #store: Promise<PluginStore> | null = null
@@ -47,10 +53,13 @@ export class Effects {
     log: Logger
   }) {
     const { plugins, settings, parts, log } = options
+    this.limits = resolvePluginLimits(settings.limits ?? {})
+    this.cache = new PluginCache(this.limits)
     this.grants = new Grants(plugins, settings.pluginGrants ?? {})
     this.http = new HttpClient({
-      resolveHostname: parts.resolveHostname ?? createResolveHostname(),
+      resolveHostname: parts.resolveHostname ?? createResolveHostname(this.limits),
       tls: parts.tls ?? {},
+      limits: this.limits,
     })
     this.vault = new Vault(
       parts.variables ?? process.env,

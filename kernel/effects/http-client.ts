@@ -1,5 +1,6 @@
 import { type FetchAnswer, PdkError } from '@sallyport/sdk'
 import { type Dispatcher, errors } from 'undici'
+import type { PluginLimits } from '../plugin-limits.ts'
 import type { CallBudget } from './call-budget.ts'
 import { ConnectionPools, type FetchTls } from './connection-pools.ts'
 import {
@@ -39,8 +40,8 @@ export class HttpClient {
   readonly #pools: ConnectionPools
   readonly #resolveHostname: ResolveHostname
 
-  constructor(options: { resolveHostname: ResolveHostname; tls: FetchTls }) {
-    this.#pools = new ConnectionPools(options.tls)
+  constructor(options: { resolveHostname: ResolveHostname; tls: FetchTls; limits: PluginLimits }) {
+    this.#pools = new ConnectionPools(options.tls, options.limits)
     this.#resolveHostname = options.resolveHostname
   }
 

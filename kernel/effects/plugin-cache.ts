@@ -1,9 +1,16 @@
 import { LRUCache } from 'lru-cache'
 import { PdkError } from '@sallyport/sdk'
-import { EFFECT_LIMITS } from './limits.ts'
+import { PLUGIN_LIMITS, type PluginLimits } from '../plugin-limits.ts'
 import { type Namespace, toNamespace } from './namespace.ts'
 
 type Values = LRUCache<string, string>
+
+export interface CacheEntry {
+  readonly json: string
+  readonly ttlMs: number
+  /** Of whoever owns the value. */
+  readonly limits: Pick<PluginLimits, 'cacheValueBytesMax' | 'cacheKeysMax' | 'cacheBytesMax'>
+}
 
 /**
  * Values of plugins in the memory of this worker, as JSON. Each plugin and tenant has a cache of its
@@ -11,12 +18,13 @@ type Values = LRUCache<string, string>
  */
 export class PluginCache {
   readonly #caches = new Map<string, Values>()
-  readonly #bytesMax: number
+  /** The operator's: no tenant has more. */
+  readonly #limits: PluginLimits
   /** Of all caches; what has run out counts until it is looked at. */
   #bytes = 0
 
-  constructor(bytesMax: number = EFFECT_LIMITS.cacheWorkerBytesMax) {
-    this.#bytesMax = bytesMax
+  constructor(limits: PluginLimits = PLUGIN_LIMITS) {
+    this.#limits = limits
   }
 
   get(namespace: Namespace, key: string): unknown {
@@ -27,8 +35,8 @@ export class PluginCache {
   }
 
   /** Throws `LIMIT` for a value that is too long. */
-  set(namespace: Namespace, key: string, json: string, ttlMs: number): void {
-    const { cacheValueBytesMax, cacheKeysMax, cacheBytesMax } = EFFECT_LIMITS
+  set(namespace: Namespace, key: string, { json, ttlMs, limits }: CacheEntry): void {
+    const { cacheValueBytesMax, cacheKeysMax, cacheBytesMax } = limits
     const size = Buffer.byteLength(json)
     if (size > cacheValueBytesMax) {
       throw new PdkError(
@@ -39,12 +47,17 @@ export class PluginCache {
     const name = toNamespace(namespace)
     let cache = this.#caches.get(name)
     if (cache === undefined) {
-      cache = new LRUCache({ max: cacheKeysMax, maxSize: cacheBytesMax })
+      cache = new LRUCache({
+        max: this.#limits.cacheKeysMax,
+        maxSize: this.#limits.cacheBytesMax,
+      })
       this.#caches.set(name, cache)
     }
     const to = cache
     this.#counting(to, () => to.set(key, json, { ttl: ttlMs, size: size + Buffer.byteLength(key) }))
-    while (this.#bytes > this.#bytesMax) this.#shrinkLargest()
+    // What its owner has lowered may be lowered again: a cache is made once, and gives way here.
+    while (to.size > cacheKeysMax || to.calculatedSize > cacheBytesMax) this.#shrink(to)
+    while (this.#bytes > this.#limits.cacheWorkerBytesMax) this.#shrinkLargest()
   }
 
   delete(namespace: Namespace, key: string): void {
@@ -59,12 +72,15 @@ export class PluginCache {
     return result
   }
 
+  #shrink(cache: Values): void {
+    this.#counting(cache, () => cache.pop())
+  }
+
   #shrinkLargest(): void {
     let largest: Values | null = null
     for (const cache of this.#caches.values()) {
       if (largest === null || cache.calculatedSize > largest.calculatedSize) largest = cache
     }
-    const cache = largest!
-    this.#counting(cache, () => cache.pop())
+    this.#shrink(largest!)
   }
 }
