@@ -20,15 +20,16 @@ const parts: Parts = {
   describePlugin: async (text) => (await import('../sandbox/describe.ts')).describePlugin(text),
   describeRemote: async (origin) =>
     (await import('../sandbox/remote/describe-remote.ts')).describeRemote(origin),
+  sandboxLimitRows: async () => (await import('../sandbox/limits.ts')).SANDBOX_LIMIT_ROWS,
   hostFactories: async (
     tiers,
-    { nodeId, log, counters, trustedIps, sandbox: settings, onPoisoned },
+    { nodeId, log, counters, trustedIps, limits, sandbox: settings, onPoisoned },
   ) => {
     if (!['isolate', 'process', 'remote'].some((tier) => tiers.has(tier as Tier))) return {}
     const sandbox = await import('../sandbox/create-hosts.ts')
     const { createPluginLog } = await import('./telemetry/plugin-log.ts')
     const node = { id: nodeId, hostname: hostname() }
-    const options = { log: createPluginLog(log), counters, node, trustedIps, settings }
+    const options = { log: createPluginLog(log), counters, node, trustedIps, limits, settings }
     const process = sandbox.createProcessHostFactory(options)
     const remote = sandbox.createRemoteHostFactory(options)
     if (!tiers.has('isolate')) return { process, remote }
@@ -38,10 +39,12 @@ const parts: Parts = {
   inspectSandbox: async (choice) =>
     (await import('../sandbox/process/inspect.ts')).inspectSandbox(choice),
   createGateway: async (options) => {
-    const { createHttpLimits } = await import('./http/limits.ts')
+    const { HTTP_LIMIT_ROWS } = await import('./http/limits.ts')
+    const { resolveLimits } = await import('@sallyport/sdk/limits')
     const { createLeanDataPath } = await import('./http/lean/lean-data-path.ts')
     const { createGateway } = await import('./gateway.ts')
-    return createGateway({ ...options, dataPath: createLeanDataPath(createHttpLimits()) })
+    const limits = resolveLimits(HTTP_LIMIT_ROWS, options.limits ?? {})
+    return createGateway({ ...options, dataPath: createLeanDataPath(limits) })
   },
 }
 

@@ -3,6 +3,7 @@ import { readConfiguration } from '../process/read-configuration.ts'
 import { listPlugins } from '../process/plugin-listing.ts'
 import { SettingError, readSettings } from '../read-settings.ts'
 import type { Entities } from '../config/entities.ts'
+import { readLimits } from './read-limits.ts'
 import { tellRefusal } from './refusal.ts'
 import type { CommandContext } from './run.ts'
 import { EXIT_OK, toShown } from './terminal.ts'
@@ -15,11 +16,12 @@ export async function check({ args, parts, terminal }: CommandContext): Promise<
   if (file === undefined || more.length > 0) {
     throw new SettingError(`check: expected one FILE, got ${positionals.length}`)
   }
+  const limits = await readLimits(parts, settings.limits)
   try {
     const plugins = await listPlugins(parts, settings.plugin)
     const path = resolve(folder, file)
     const shown = toShown(path, folder)
-    const { entities, warnings } = await readConfiguration(path, shown, plugins)
+    const { entities, warnings } = await readConfiguration(path, shown, { plugins, limits })
     for (const warning of warnings) terminal.error(`${warning}\n`)
     terminal.out(`${shown}: ok, ${toCounts(entities)}\n`)
     return EXIT_OK

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { checkEntity, inSchemaOrder } from './check-entity.ts'
-import { checkProtocols, checkTenants, checkUnique } from './check-together.ts'
+import { createKernelLimits, type LimitBook } from '../limit-book.ts'
+import { checkProtocols, checkTenantLimits, checkTenants, checkUnique } from './check-together.ts'
 import { collectEntities } from './collect.ts'
 import { type ConfigError, formatConfigError, quote } from './config-error.ts'
 import { type CollectionName, ENTITIES, type Entities, type PluginInstance } from './entities.ts'
@@ -24,6 +25,8 @@ export interface DeclarativeOptions {
   /** As errors show it. */
   readonly filename: string
   readonly plugins: KnownPlugins
+  /** What tenants may lower, and from where; default what the kernel holds plugins to. */
+  readonly limits?: LimitBook
   /** Lets through what can be explained, though nothing serves it: stream routes. */
   readonly explains?: boolean
 }
@@ -66,7 +69,7 @@ export function loadDeclarative(text: string, options: DeclarativeOptions): Decl
 
 function loadRoot(
   root: LocatedMap,
-  { plugins, explains = false }: DeclarativeOptions,
+  { plugins, limits = createKernelLimits(), explains = false }: DeclarativeOptions,
   errors: ErrorList,
 ): DeclarativeResult {
   const version = readVersion(root, errors)
@@ -92,6 +95,7 @@ function loadRoot(
   }
   checkUnique(entities, errors)
   checkTenants(entities, errors)
+  checkTenantLimits(entities, limits, errors)
   if (!explains) checkProtocols(entities, errors)
   const expanded = errors.isEmpty ? expandPluginSets(entities, index, errors) : []
   if (!errors.isEmpty) return { ok: false, errors: errors.toArray() }

@@ -1,4 +1,5 @@
 import { type PluginGrants, refuseUnknownPlugins } from '../effects/grants.ts'
+import type { LimitBook } from '../limit-book.ts'
 import type { PluginSetting } from '../setting-values.ts'
 import { type PluginListing, PluginLoadError, listPlugins } from '../process/plugin-listing.ts'
 import type { Parts } from '../process/parts.ts'
@@ -11,12 +12,13 @@ export interface ConfigurationChoices {
   readonly file: { readonly path: string; readonly shown: string } | null
   readonly plugins: readonly PluginSetting[]
   readonly grants: PluginGrants
+  readonly limits: LimitBook
 }
 
 /** Whether the plugins load and the declarative file is valid, as `check` sees it. */
 export async function tellConfiguration(
   parts: Parts,
-  { file, plugins, grants }: ConfigurationChoices,
+  { file, plugins, grants, limits }: ConfigurationChoices,
 ): Promise<Told[]> {
   let listings: PluginListing[]
   try {
@@ -37,7 +39,7 @@ export async function tellConfiguration(
     ...tellGrants(grants, listings),
     file === null
       ? skipped('config', 'not given', '--config FILE has the declarative file checked')
-      : await tellFile(file, listings),
+      : await tellFile(file, listings, limits),
   ]
 }
 
@@ -61,11 +63,12 @@ function tellGrants(grants: PluginGrants, listings: readonly PluginListing[]): T
  */
 async function tellFile(
   { path, shown }: NonNullable<ConfigurationChoices['file']>,
-  listings: readonly PluginListing[],
+  plugins: readonly PluginListing[],
+  limits: LimitBook,
 ): Promise<Told> {
   const step = `sallyport check ${shown}, with the same --plugin flags, names each`
   try {
-    const { warnings } = await readConfiguration(path, shown, listings)
+    const { warnings } = await readConfiguration(path, shown, { plugins, limits })
     if (warnings.length === 0) return ok('config', `${shown}: valid`)
     return warning('config', `${shown}: valid, with ${countOf(warnings.length, 'warning')}`, step)
   } catch (error) {

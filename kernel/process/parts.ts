@@ -1,4 +1,5 @@
 import type { Plugin, PluginManifest, PluginPermissions } from '@sallyport/sdk'
+import type { LimitChanges, LimitTable } from '@sallyport/sdk/limits'
 import type { Logger } from 'pino'
 import type { Counters } from '../counters.ts'
 import type { Gateway, GatewayOptions } from '../gateway.ts'
@@ -23,6 +24,8 @@ export interface Parts {
   describePlugin(text: PluginText): Promise<PluginManifest>
   /** Asks the program that listens on `unix:PATH` for the manifest of its plugin. */
   describeRemote(origin: string): Promise<PluginManifest>
+  /** The limits of the sandbox. */
+  sandboxLimitRows(): Promise<LimitTable>
   /** Factories for these tiers; what a gateway does not use is not even loaded. */
   hostFactories(tiers: ReadonlySet<Tier>, context: HostContext): Promise<HostFactories>
   /**
@@ -45,6 +48,8 @@ export interface HostContext {
   readonly log: Logger
   readonly counters: Counters
   readonly sandbox: SandboxSettings
+  /** What the operator has changed of the limits, of all tables. */
+  readonly limits: LimitChanges
   /** As the gateway was told them. */
   readonly trustedIps: readonly string[]
   /**
