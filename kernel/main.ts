@@ -15,11 +15,15 @@ const WORKER = 'worker'
 /** The composition root: kernel, sandbox and plugins meet in this file only. */
 const parts: Parts = {
   bundledPlugins: async () => (await import('../plugins/index.ts')).BUNDLED_PLUGINS,
-  readPluginSource: async (path) =>
-    (await import('../sandbox/plugin-source.ts')).readPluginSource(path),
-  describePlugin: async (text) => (await import('../sandbox/describe.ts')).describePlugin(text),
-  describeRemote: async (origin) =>
-    (await import('../sandbox/remote/describe-remote.ts')).describeRemote(origin),
+  readPluginSource: async (path, limits) => {
+    const { withLimits } = await import('../sandbox/limits.ts')
+    const { readPluginSource } = await import('../sandbox/plugin-source.ts')
+    return readPluginSource(path, withLimits(limits).bundleBytesMax)
+  },
+  describePlugin: async (text, limits) =>
+    (await import('../sandbox/describe.ts')).describePlugin({ ...text, limits }),
+  describeRemote: async (origin, limits) =>
+    (await import('../sandbox/remote/describe-remote.ts')).describeRemote(origin, {}, limits),
   sandboxLimitRows: async () => (await import('../sandbox/limits.ts')).SANDBOX_LIMIT_ROWS,
   hostFactories: async (
     tiers,

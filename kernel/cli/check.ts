@@ -18,7 +18,7 @@ export async function check({ args, parts, terminal }: CommandContext): Promise<
   }
   const limits = await readLimits(parts, settings.limits)
   try {
-    const plugins = await listPlugins(parts, settings.plugin)
+    const plugins = await listPlugins(parts, settings.plugin, limits.changes)
     const path = resolve(folder, file)
     const shown = toShown(path, folder)
     const { entities, warnings } = await readConfiguration(path, shown, { plugins, limits })

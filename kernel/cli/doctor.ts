@@ -47,9 +47,13 @@ async function examine(
     pluginGrants: grants,
   } = settings
   // One after the other: what is looked at should not have to share the machine with another look.
-  const plain = await parts.inspectSandbox({ allowMissing, isJit: false })
+  const plain = await parts.inspectSandbox({
+    allowMissing,
+    isJit: false,
+    limits: limits.changes,
+  })
   const compiled =
-    jit.length === 0 ? null : await parts.inspectSandbox({ allowMissing, isJit: true })
+    jit.length === 0 ? null : await parts.inspectSandbox({ allowMissing, isJit: true, limits: limits.changes })
   const listeners = (['proxyListen', 'statusListen'] as const).map((key) => ({
     name: toFileKey(key),
     flag: toFlag(key),

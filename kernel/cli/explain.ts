@@ -45,7 +45,7 @@ async function createExplainer({ args, parts, terminal }: CommandContext): Promi
     )
   }
   const limits = await readLimits(parts, settings.limits)
-  const plugins = await listPlugins(parts, settings.plugin)
+  const plugins = await listPlugins(parts, settings.plugin, limits.changes)
   const path = resolve(folder, settings.config)
   const shown = toShown(path, folder)
   const { entities, hash, warnings } = await readConfiguration(path, shown, {

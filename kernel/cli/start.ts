@@ -31,7 +31,7 @@ export async function start(context: CommandContext): Promise<number> {
   const stderr = openDescriptor(2, OUTPUT_BYTES_MAX)
   const log = createLog({ level: logLevel, base: { pid: process.pid }, destination: stderr })
   try {
-    const plugins = await listPlugins(parts, settings.plugin)
+    const plugins = await listPlugins(parts, settings.plugin, limits.changes)
     refuseUnknownPlugins(
       settings.pluginGrants,
       new Set(plugins.map(({ manifest }) => manifest.name)),

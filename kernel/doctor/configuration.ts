@@ -22,7 +22,7 @@ export async function tellConfiguration(
 ): Promise<Told[]> {
   let listings: PluginListing[]
   try {
-    listings = await listPlugins(parts, plugins)
+    listings = await listPlugins(parts, plugins, limits.changes)
   } catch (error) {
     if (!(error instanceof PluginLoadError)) throw error
     const step =
