@@ -53,7 +53,9 @@ async function examine(
     limits: limits.changes,
   })
   const compiled =
-    jit.length === 0 ? null : await parts.inspectSandbox({ allowMissing, isJit: true, limits: limits.changes })
+    jit.length === 0
+      ? null
+      : await parts.inspectSandbox({ allowMissing, isJit: true, limits: limits.changes })
   const listeners = (['proxyListen', 'statusListen'] as const).map((key) => ({
     name: toFileKey(key),
     flag: toFlag(key),

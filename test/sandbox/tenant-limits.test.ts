@@ -61,11 +61,14 @@ function toPlugin(): PluginCode {
 
 interface Scene {
   readonly gateway: TestGateway
-  ask(tenant: string, what: string): Promise<{ status: number; told?: number; code?: string }>
+  readonly ask: (
+    tenant: string,
+    what: string,
+  ) => Promise<{ status: number; told?: number; code?: string }>
   /** Loads the file again with these limits of red. */
-  lower(limits: object): Promise<void>
-  host(tenant: string): { kills: number; starts: number; throttled?: number }
-  linesOf(tenant: string): string[]
+  readonly lower: (limits: object) => Promise<void>
+  readonly host: (tenant: string) => { kills: number; starts: number; throttled?: number }
+  readonly linesOf: (tenant: string) => string[]
 }
 
 /** A gateway with the tenants red, which has lowered these limits, and blue, which has not. */
@@ -195,8 +198,8 @@ test('the limits of a tenant that reaches further than the kernel alone are held
   const { options } = makeHostOptions({ limits: OPERATOR })
   const generous = createProcessHostFactory(options)
   // As if the sandbox had been broken out of: it knows nothing of what the tenant has lowered.
-  const createHost: typeof generous.createHost = ({ lowered: _, ...wanted }) =>
-    generous.createHost(wanted)
+  const createHost: typeof generous.createHost = (wanted) =>
+    generous.createHost({ ...wanted, lowered: {} })
   const gateway = await startTestGateway({
     yaml: `
 _format_version: "3.0"
