@@ -1,6 +1,5 @@
 import type { ReadonlyHeaderList } from '@sallyport/sdk'
 import type { BodyTaker, RequestContext } from './context.ts'
-import { EFFECT_LIMITS } from './effects/limits.ts'
 import type { Environment } from './environment.ts'
 import type { BodySink, BodySource } from './exchange.ts'
 import { FilterFailure, runPhase } from './run-phase.ts'
@@ -144,7 +143,8 @@ export class AnswerStream implements BodySink, BodyTaker {
     if (this.#over) return
     const { chunk, exchange } = this.#ctx
     const bytes = chunk?.byteLength ?? 0
-    const bytesMax = this.#keptBytes + EFFECT_LIMITS.chunkGrowthBytesMax
+    const { chunkGrowthBytesMax } = this.#environment.effects.limits
+    const bytesMax = this.#keptBytes + chunkGrowthBytesMax
     if (bytes > bytesMax) {
       // Here and not in `setChunk`, whose error a handler could catch: what it meant to filter must not pass.
       const text = `bodyFilter gave back a chunk of ${bytes} bytes; up to ${bytesMax} are allowed here`

@@ -9,13 +9,7 @@ import {
 import { PDK_IMPLEMENTATION } from './pdk/implementation.ts'
 import type { PluginCall } from './plugin-call.ts'
 
-/** A handler that changes more than this is not filtering a message any more. */
-const CHANGES_MAX = 1_000
-/** `ctx.shared` of a tenant, and `ctx.plugin` of an instance, as JSON. */
-const CONTEXT_LENGTH_MAX = 16 * 1024
 const ARGUMENTS_MAX = 64
-/** The library in the sandbox says the same: more lines a call than this are a flood, not a log. */
-const LOG_LINES_MAX = 64
 /** After one of these the request is answered, whatever else fails. */
 const DECIDES: ReadonlySet<unknown> = new Set<PdkMember>(['response.exit', 'response.error'])
 /**
@@ -60,15 +54,16 @@ const TAKES_BYTES: ReadonlySet<PdkMember> = new Set<PdkMember>([
 export function applyCallResult(call: PluginCall, result: unknown): void {
   if (!isRecord(result)) throw refused('the result is not an object')
   const { changes, shared, plugin } = result
-  if (!Array.isArray(changes) || changes.length > CHANGES_MAX) {
-    throw refused(`the result has no list of up to ${CHANGES_MAX} changes`)
+  const { changesMax, logLinesMax } = call.limits
+  if (!Array.isArray(changes) || changes.length > changesMax) {
+    throw refused(`the result has no list of up to ${changesMax} changes`)
   }
   checkAmounts(changes)
-  if (changes.filter(isLogLine).length > LOG_LINES_MAX) {
-    throw refused(`the result has more than ${LOG_LINES_MAX} lines for the log`)
+  if (changes.filter(isLogLine).length > logLinesMax) {
+    throw refused(`the result has more than ${logLinesMax} lines for the log`)
   }
-  if (shared !== undefined) call.sharedContext = checkContext('ctx.shared', shared)
-  if (plugin !== undefined) call.pluginContext = checkContext('ctx.plugin', plugin)
+  if (shared !== undefined) call.sharedContext = checkContext(call, 'ctx.shared', shared)
+  if (plugin !== undefined) call.pluginContext = checkContext(call, 'ctx.plugin', plugin)
   const decided = changes.some((change) => Array.isArray(change) && DECIDES.has(change[0]))
   try {
     for (const change of changes) applyChange(call, change)
@@ -110,10 +105,12 @@ function decodeArgument(member: PdkMember, argument: unknown): unknown {
   return Buffer.from(argument['base64'], 'base64')
 }
 
-function checkContext(what: string, value: unknown): Record<string, unknown> {
+/** `ctx.shared` of a tenant, or `ctx.plugin` of an instance. */
+function checkContext(call: PluginCall, what: string, value: unknown): Record<string, unknown> {
+  const { contextBytesMax } = call.limits
   if (!isRecord(value)) throw refused(`${what} is not an object`)
-  if (JSON.stringify(value).length > CONTEXT_LENGTH_MAX) {
-    throw refused(`${what} is larger than ${CONTEXT_LENGTH_MAX} characters of JSON`)
+  if (JSON.stringify(value).length > contextBytesMax) {
+    throw refused(`${what} is larger than ${contextBytesMax} characters of JSON`)
   }
   return value
 }

@@ -1,6 +1,7 @@
 import { type Phase, PHASE_NAMES, PHASES } from '@sallyport/sdk'
 import type { InstanceMeter } from './instance-meters.ts'
 import type { PluginHost } from './plugin-host.ts'
+import type { PluginLimits } from './plugin-limits.ts'
 import type { StepCondition } from './step-condition.ts'
 import { orderSteps } from './step-order.ts'
 
@@ -28,6 +29,7 @@ export interface Step {
   readonly host: PluginHost
   readonly onError: OnError
   readonly timeoutMs: number
+  readonly limits: PluginLimits
   readonly ordering: Ordering | null
   /** The step runs only in requests for which it holds. */
   readonly condition: StepCondition | null

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { toPhaseBits } from '@sallyport/sdk'
+import type { LimitChanges } from '@sallyport/sdk/limits'
 import { Upstreams } from './balancer/upstreams.ts'
 import type { Step } from './chain.ts'
 import { ChainIndex, type ScopedStep } from './chain-index.ts'
@@ -7,13 +8,12 @@ import type { Entities, PluginInstance, Route, Service } from './config/entities
 import { buildDirectory, type Directory } from './directory.ts'
 import type { PluginCode } from './plugin-host.ts'
 import type { HostLease, LeasedInstance, PluginHosts } from './plugin-hosts.ts'
+import { LimitsOfOwners } from './plugin-limits.ts'
 import { buildRouter, type Router } from './router/router.ts'
 import type { Snapshot } from './snapshot.ts'
 import { toStepCondition } from './step-condition.ts'
 import { TimeSlices } from './time-slices.ts'
 
-/** Wall-clock time a handler may take, I/O included. */
-const HANDLER_TIMEOUT_MS = 2_000
 const HTTP_PROTOCOLS = new Set(['http', 'https', 'grpc', 'grpcs'])
 
 /**
@@ -71,7 +71,13 @@ export class CompiledSnapshot {
 }
 
 /** The configuration that an instance runs with: what it refers to is in it. Throws for a reference it may not have. */
-export type ToConfig = (instance: PluginInstance) => unknown
+type ToConfig = (instance: PluginInstance) => unknown
+
+export interface CompileOptions {
+  readonly toConfig?: ToConfig
+  /** What the operator has changed of the limits. */
+  readonly limits?: LimitChanges
+}
 
 /**
  * Compiles a snapshot in slices that do not hold the event loop. Rejects with an Error that says
@@ -81,7 +87,7 @@ export async function compileSnapshot(
   snapshot: Snapshot,
   plugins: ReadonlyMap<string, Pick<PluginCode, 'manifest'>>,
   hosts: Pick<PluginHosts, 'lease'>,
-  toConfig: ToConfig = ({ config }) => config,
+  { toConfig = ({ config }) => config, limits = {} }: CompileOptions = {},
 ): Promise<CompiledSnapshot> {
   const { entities } = snapshot
   const slices = new TimeSlices()
@@ -90,13 +96,15 @@ export async function compileSnapshot(
   const upstreams = await Upstreams.build(entities, slices)
   const directory = await buildDirectory(entities, slices)
   const served = servedInstances(entities)
+  const owners = new LimitsOfOwners(limits, entities.tenants)
   const leased: LeasedInstance[] = []
   await slices.over(served, (instance) => {
-    leased.push(toSpec(instance, toConfig))
+    const { lowered } = owners.of(instance.tenant)
+    leased.push({ ...toSpec(instance, toConfig), lowered })
   })
   const lease = await hosts.lease(leased)
   try {
-    const toStep = stepMaker(plugins, lease)
+    const toStep = stepMaker(plugins, lease, owners)
     const additional = new Set(entities.global_plugins)
     const scoped: ScopedStep[] = []
     const globals: Step[] = []
@@ -121,7 +129,7 @@ export function isServed({ enabled, protocols }: PluginInstance): boolean {
   return enabled && protocols.some((protocol) => HTTP_PROTOCOLS.has(protocol))
 }
 
-function toSpec(instance: PluginInstance, toConfig: ToConfig): LeasedInstance {
+function toSpec(instance: PluginInstance, toConfig: ToConfig): Omit<LeasedInstance, 'lowered'> {
   const { id, name, config, tenant } = instance
   const digest = createHash('sha256')
     .update(JSON.stringify([name, config, tenant]))
@@ -131,7 +139,11 @@ function toSpec(instance: PluginInstance, toConfig: ToConfig): LeasedInstance {
   return { key, id, pluginName: name, config: toConfig(instance), tenant }
 }
 
-function stepMaker(plugins: ReadonlyMap<string, Pick<PluginCode, 'manifest'>>, lease: HostLease) {
+function stepMaker(
+  plugins: ReadonlyMap<string, Pick<PluginCode, 'manifest'>>,
+  lease: HostLease,
+  owners: LimitsOfOwners,
+) {
   return (instance: PluginInstance, spec: LeasedInstance, additional: boolean): Step => {
     const { manifest } = plugins.get(instance.name)!
     return {
@@ -145,7 +157,8 @@ function stepMaker(plugins: ReadonlyMap<string, Pick<PluginCode, 'manifest'>>, l
       phaseBits: toPhaseBits(manifest.phases),
       host: lease.hostOf(spec.key),
       onError: instance.on_error,
-      timeoutMs: instance.timeout_ms ?? HANDLER_TIMEOUT_MS,
+      timeoutMs: owners.timeoutMsOf(instance.tenant, instance.timeout_ms),
+      limits: owners.of(instance.tenant).limits,
       ordering: instance.ordering,
       condition: toStepCondition(instance.condition),
       scope: additional ? 'global_plugins' : scopeName(instance),

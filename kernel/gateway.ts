@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { toAddressTest } from '@sallyport/sdk/address-test'
+import type { LimitChanges } from '@sallyport/sdk/limits'
 import type { Logger } from 'pino'
 import { type CompiledSnapshot, compileSnapshot } from './compiled-snapshot.ts'
 import {
@@ -86,6 +87,7 @@ export interface GatewayStatus {
 export class Gateway {
   readonly #plugins: ReadonlyMap<string, PluginCode>
   readonly #hosts: PluginHosts
+  readonly #limits: LimitChanges
   readonly #effects: Effects
   readonly #dataPath: DataPath
   readonly #accessLog: AccessLog | null
@@ -97,6 +99,7 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#plugins = new Map(options.plugins.map((code) => [code.manifest.name, code]))
+    this.#limits = options.limits ?? {}
     this.#effects = new Effects({
       plugins: this.#plugins,
       settings: options,
@@ -138,7 +141,10 @@ export class Gateway {
   load(snapshot: Snapshot): Promise<void> {
     const loaded = this.#loading.then(async () => {
       const toConfig = (instance: PluginInstance) => this.#toConfig(instance)
-      const compiled = await compileSnapshot(snapshot, this.#plugins, this.#hosts, toConfig)
+      const compiled = await compileSnapshot(snapshot, this.#plugins, this.#hosts, {
+        toConfig,
+        limits: this.#limits,
+      })
       const before = this.#current
       this.#current = compiled
       before?.retire()

@@ -15,20 +15,25 @@ const WORKER = 'worker'
 /** The composition root: kernel, sandbox and plugins meet in this file only. */
 const parts: Parts = {
   bundledPlugins: async () => (await import('../plugins/index.ts')).BUNDLED_PLUGINS,
-  readPluginSource: async (path) =>
-    (await import('../sandbox/plugin-source.ts')).readPluginSource(path),
-  describePlugin: async (text) => (await import('../sandbox/describe.ts')).describePlugin(text),
-  describeRemote: async (origin) =>
-    (await import('../sandbox/remote/describe-remote.ts')).describeRemote(origin),
+  readPluginSource: async (path, limits) => {
+    const { withLimits } = await import('../sandbox/limits.ts')
+    const { readPluginSource } = await import('../sandbox/plugin-source.ts')
+    return readPluginSource(path, withLimits(limits).bundleBytesMax)
+  },
+  describePlugin: async (text, limits) =>
+    (await import('../sandbox/describe.ts')).describePlugin({ ...text, limits }),
+  describeRemote: async (origin, limits) =>
+    (await import('../sandbox/remote/describe-remote.ts')).describeRemote(origin, {}, limits),
+  sandboxLimitRows: async () => (await import('../sandbox/limits.ts')).SANDBOX_LIMIT_ROWS,
   hostFactories: async (
     tiers,
-    { nodeId, log, counters, trustedIps, sandbox: settings, onPoisoned },
+    { nodeId, log, counters, trustedIps, limits, sandbox: settings, onPoisoned },
   ) => {
     if (!['isolate', 'process', 'remote'].some((tier) => tiers.has(tier as Tier))) return {}
     const sandbox = await import('../sandbox/create-hosts.ts')
     const { createPluginLog } = await import('./telemetry/plugin-log.ts')
     const node = { id: nodeId, hostname: hostname() }
-    const options = { log: createPluginLog(log), counters, node, trustedIps, settings }
+    const options = { log: createPluginLog(log), counters, node, trustedIps, limits, settings }
     const process = sandbox.createProcessHostFactory(options)
     const remote = sandbox.createRemoteHostFactory(options)
     if (!tiers.has('isolate')) return { process, remote }
@@ -38,10 +43,12 @@ const parts: Parts = {
   inspectSandbox: async (choice) =>
     (await import('../sandbox/process/inspect.ts')).inspectSandbox(choice),
   createGateway: async (options) => {
-    const { createHttpLimits } = await import('./http/limits.ts')
+    const { HTTP_LIMIT_ROWS } = await import('./http/limits.ts')
+    const { resolveLimits } = await import('@sallyport/sdk/limits')
     const { createLeanDataPath } = await import('./http/lean/lean-data-path.ts')
     const { createGateway } = await import('./gateway.ts')
-    return createGateway({ ...options, dataPath: createLeanDataPath(createHttpLimits()) })
+    const limits = resolveLimits(HTTP_LIMIT_ROWS, options.limits ?? {})
+    return createGateway({ ...options, dataPath: createLeanDataPath(limits) })
   },
 }
 

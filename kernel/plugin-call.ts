@@ -19,11 +19,11 @@ import type { RequestContext } from './context.ts'
 import type { Environment } from './environment.ts'
 import { CallBudget } from './effects/call-budget.ts'
 import type { Permissions } from './effects/grants.ts'
-import { EFFECT_LIMITS } from './effects/limits.ts'
 import { createPdk } from './pdk/build.ts'
 import { decodeEffectArguments } from './pdk/effect-arguments.ts'
 import { PDK_IMPLEMENTATION } from './pdk/implementation.ts'
 import type { HostCall } from './plugin-host.ts'
+import type { PluginLimits } from './plugin-limits.ts'
 import type { ServiceChanges } from './service-changes.ts'
 
 /** The changeable part of a request, as it was before a handler touched it. */
@@ -90,9 +90,14 @@ export class PluginCall implements HostCall {
     if (isOver) this.#budget?.end()
   }
 
+  /** What its owner is held to. */
+  get limits(): PluginLimits {
+    return this.step.limits
+  }
+
   /** What the call has of its effects; counted from the first of them. */
   get budget(): CallBudget {
-    return (this.#budget ??= new CallBudget(EFFECT_LIMITS, this.timeoutMs))
+    return (this.#budget ??= new CallBudget(this.limits, this.timeoutMs))
   }
 
   get permissions(): Permissions {

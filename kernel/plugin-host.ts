@@ -1,3 +1,4 @@
+import type { LimitChanges } from '@sallyport/sdk/limits'
 import type { Pdk, Phase, Plugin, PluginManifest } from '@sallyport/sdk'
 
 /** Where the code of a plugin runs. The operator decides it, never a file or a package. */
@@ -195,6 +196,8 @@ export interface HostFactory {
     tenant: string | null
     /** The plugins that may be configured in this host. */
     plugins: readonly PluginCode[]
+    /** What the tenant has lowered of the limits, by their names; those that are not a host's are among them. */
+    lowered?: LimitChanges
   }): PluginHost
   /** How the processes stand that are kept ready for whoever needs one next; none: there are no such. */
   spares?(): readonly SpareStatus[]

@@ -1,3 +1,4 @@
+import type { LimitChanges } from '@sallyport/sdk/limits'
 import { type InstanceMeter, InstanceMeters } from './instance-meters.ts'
 import type {
   HostFactory,
@@ -10,6 +11,8 @@ import type {
 
 export interface LeasedInstance extends InstanceSpec {
   readonly tenant: string | null
+  /** What its tenant has lowered of the limits. */
+  readonly lowered: LimitChanges
 }
 
 /** The hosts of a snapshot's instances. They stay callable until the lease is released. */
@@ -32,6 +35,7 @@ export class PluginHosts {
   readonly #plugins: ReadonlyMap<string, PluginCode>
   readonly #factories: { readonly [T in Tier]?: HostFactory }
   readonly #onProblem: (error: Error) => void
+  /** By name, and by what a tenant has lowered: a host keeps the limits that it was made with. */
   readonly #entries = new Map<string, HostEntry>()
   readonly meters = new InstanceMeters()
   /** Changes are made one after the other. */
@@ -48,8 +52,10 @@ export class PluginHosts {
     this.#onProblem = onProblem
   }
 
+  /** Of a tenant whose limits were changed the newest: the one before ends with its requests. */
   get hosts(): readonly PluginHost[] {
-    return [...this.#entries.values()].map((entry) => entry.host)
+    const byName = new Map([...this.#entries.values()].map(({ host }) => [host.name, host]))
+    return [...byName.values()]
   }
 
   get spares(): readonly SpareStatus[] {
@@ -91,29 +97,31 @@ export class PluginHosts {
   }
 
   #add(spec: LeasedInstance): string {
-    const { name, tier } = this.#placeOf(spec)
-    let entry = this.#entries.get(name)
+    const { name, tier, lowered } = this.#placeOf(spec)
+    const place = lowered === '{}' ? name : `${name} ${lowered}`
+    let entry = this.#entries.get(place)
     if (entry === undefined) {
       entry = { host: this.#makeHost(name, tier, spec), instances: new Map() }
-      this.#entries.set(name, entry)
+      this.#entries.set(place, entry)
     }
     const instance = entry.instances.get(spec.key)
     if (instance === undefined) entry.instances.set(spec.key, { spec, leases: 1 })
     else instance.leases++
-    return name
+    return place
   }
 
   /**
    * One child process a tenant, or a plugin that no tenant owns. A tenant's instance never runs in
    * the `isolate` tier: what it protects from is not malice.
    */
-  #placeOf(spec: LeasedInstance): { name: string; tier: Tier } {
+  #placeOf(spec: LeasedInstance): { name: string; tier: Tier; lowered: string } {
     const { tier } = this.#codeOf(spec.pluginName)
-    if (tier === 'inline') return { name: 'inline', tier }
+    if (tier === 'inline') return { name: 'inline', tier, lowered: '{}' }
     if (spec.tenant !== null && tier !== 'remote') {
-      return { name: `tenant:${spec.tenant}`, tier: 'process' }
+      const lowered = JSON.stringify(spec.lowered)
+      return { name: `tenant:${spec.tenant}`, tier: 'process', lowered }
     }
-    return { name: `plugin:${spec.pluginName}`, tier }
+    return { name: `plugin:${spec.pluginName}`, tier, lowered: '{}' }
   }
 
   #codeOf(pluginName: string): PluginCode {
@@ -122,7 +130,7 @@ export class PluginHosts {
     return code
   }
 
-  #makeHost(name: string, tier: Tier, { pluginName, tenant }: LeasedInstance): PluginHost {
+  #makeHost(name: string, tier: Tier, { pluginName, tenant, lowered }: LeasedInstance): PluginHost {
     const factory = this.#factories[tier]
     if (factory === undefined) {
       throw new Error(`plugin "${pluginName}": the tier ${tier} is not available in this gateway`)
@@ -132,7 +140,7 @@ export class PluginHosts {
       tier === 'inline' || (tenant !== null && tier !== 'remote')
         ? all.filter((code) => (tier === 'inline') === (code.tier === 'inline'))
         : [this.#codeOf(pluginName)]
-    return factory.createHost({ name, tenant, plugins })
+    return factory.createHost({ name, tenant, plugins, lowered })
   }
 
   async #configure(hostNames: ReadonlySet<string>): Promise<void> {

@@ -57,14 +57,16 @@ export function readSettings<Command extends ConfiguredCommand>(
   const settings: Record<string, unknown> = {}
   for (const key of settingKeysOf(command)) {
     const row: SettingRow = SETTINGS[key]
-    const found =
-      fromFlags(flags, key, folder) ?? fromVariable(env, key, folder) ?? file.get(key) ?? null
-    if (found === null && row.required?.includes(command)) {
+    const all = [fromFlags(flags, key, folder), fromVariable(env, key, folder), file.get(key)]
+    const found = all.filter((each) => each !== null && each !== undefined)
+    if (found.length === 0 && row.required?.includes(command)) {
       throw new SettingError(
         `${command} needs ${toFlag(key)} ${row.value}: ${row.help.split(';')[0]!}`,
       )
     }
-    settings[key] = toValue(row, found, folder)
+    settings[key] = row.merged
+      ? found.toReversed().flatMap((each) => toValue(row, each, folder))
+      : toValue(row, found[0] ?? null, folder)
   }
   return { settings: settings as Settings<Command>, positionals }
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import type { LimitChanges } from '@sallyport/sdk/limits'
 import { type PluginGrants, toPluginGrants } from './effects/grants.ts'
 import { toPlainAddress } from './effects/addresses.ts'
 import type { PluginStoreSetting } from './effects/plugin-store.ts'
@@ -157,6 +158,26 @@ export const pluginGrants: ValueForm<PluginGrants> = (text) => {
   } catch (error) {
     throw new ValueError((error as Error).message)
   }
+}
+
+/** `NAME=VALUE`, or JSON: limits with their values. Which there are is for the one who has the tables. */
+export const limitChanges: ValueForm<LimitChanges> = (text) => {
+  const [, name, digits] = /^([A-Za-z]+)=(\d{1,16})$/.exec(text) ?? []
+  if (name !== undefined) return { [name]: Number(digits) }
+  let value: unknown = null
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // Then it is no JSON, either.
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ValueError('expected NAME=NUMBER, like logLinesMax=20')
+  }
+  for (const [key, each] of Object.entries(value)) {
+    if (typeof each === 'number') continue
+    throw new ValueError(`${key}: expected a whole number, got ${JSON.stringify(each)}`)
+  }
+  return value as LimitChanges
 }
 
 export const pluginStore: ValueForm<PluginStoreSetting> = (text, folder) => {

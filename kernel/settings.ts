@@ -5,6 +5,7 @@ import {
   durationMs,
   filePath,
   hostName,
+  limitChanges,
   listenAddress,
   notServed,
   onlyOff,
@@ -39,6 +40,10 @@ export interface SettingRow<T = unknown> {
   readonly structured?: true
   /** As a flag it may stand alone, which means `on`. */
   readonly toggle?: true
+  /** Instead of the one that follows from the key, where it reads better. */
+  readonly flag?: string
+  /** Values of all sources are taken, the strongest last, instead of those of the strongest. */
+  readonly merged?: true
   /** Commands that say so and end when it is not given. */
   readonly required?: readonly ConfiguredCommand[]
 }
@@ -184,6 +189,18 @@ export const SETTINGS = {
     commands: ['start'],
     repeatable: true,
   }),
+  limits: row({
+    value: 'NAME=NUMBER',
+    form: limitChanges,
+    default: null,
+    reason: 'each limit has a default with a reason (docs/limits.md)',
+    help: 'changes one of the limits; tenants can only lower theirs; may be repeated',
+    commands: ['start', 'check', 'explain'],
+    repeatable: true,
+    structured: true,
+    merged: true,
+    flag: '--limit',
+  }),
   adminListen: row({
     value: 'off',
     form: onlyOff('the Admin API'),
@@ -237,7 +254,8 @@ export type Settings<Command extends ConfiguredCommand> = {
   readonly [K in KeysOf<Command>]: ValueOf<(typeof SETTINGS)[K], Command>
 }
 
-export const toFlag = (key: string) => `--${toWords(key).join('-')}`
+export const toFlag = (key: string) =>
+  (SETTINGS as Readonly<Record<string, SettingRow>>)[key]?.flag ?? `--${toWords(key).join('-')}`
 export const toVariable = (key: string) => `SALLYPORT_${toWords(key).join('_').toUpperCase()}`
 export const toFileKey = (key: string) => toWords(key).join('_')
 

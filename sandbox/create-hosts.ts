@@ -1,7 +1,7 @@
 import type { HostFactory, SandboxSettings } from '../kernel/plugin-host.ts'
 import type { IsolateHostOptions, SandboxHostOptions } from './host-options.ts'
 import { IsolateHost } from './isolate/host.ts'
-import { withLimits } from './limits.ts'
+import { toTenantLimits, withLimits } from './limits.ts'
 import { ProcessHost } from './process/host.ts'
 import { WireHost } from './process/wire-host.ts'
 import { LayerGate } from './process/layer-gate.ts'
@@ -22,9 +22,10 @@ export function createProcessHostFactory(options: SandboxHostOptions): HostFacto
   }
   return {
     spares: () => Object.entries(pools).map(([pool, { state }]) => ({ pool, state })),
-    createHost: ({ name, tenant, plugins }) => {
+    createHost: ({ name, tenant, plugins, lowered = {} }) => {
       const pool = settings.jit.includes(name) ? pools.jit : pools.plain
-      return new ProcessHost({ ...options, name, tenant, plugins, pool, gate, sandboxLimits })
+      const own = { name, tenant, plugins, sandboxLimits: toTenantLimits(sandboxLimits, lowered) }
+      return new ProcessHost({ ...options, ...own, pool, gate })
     },
   }
 }

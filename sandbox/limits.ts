@@ -1,125 +1,253 @@
-/**
- * Every limit of the sandbox with its default. An operator may change them; a tenant may only lower
- * its own. Times in milliseconds, sizes in bytes.
- */
-export interface SandboxLimits {
-  readonly handlerCpuMs: number
-  readonly guestTurnMs: number
-  readonly isolateHandlerMs: number
-  readonly killCpuMs: number
-  readonly silenceMs: number
-  readonly loadMs: number
-  readonly startMs: number
-  readonly configureMs: number
-  readonly isolateBytesMax: number
-  readonly childRssBytesMax: number
-  readonly childDataBytesMax: number
-  readonly jitDataBytesMax: number
-  readonly childFilesMax: number
-  readonly bundleBytesMax: number
-  readonly resultBytesMax: number
-  readonly effectBytesMax: number
-  readonly effectBytesTotalMax: number
-  readonly depthMax: number
-  readonly payloadValuesMax: number
-  readonly failureLengthMax: number
-  readonly contextBytesMax: number
-  readonly logLinesMax: number
-  readonly logLineLengthMax: number
-  readonly changesMax: number
-  readonly effectsMax: number
-  readonly effectsTotalMax: number
-  readonly timersMax: number
-  readonly queuedCallsMax: number
-  readonly strikesMax: number
-  readonly strikeWindowMs: number
-  readonly tenantCpuMs: number
-  readonly tenantCpuFillMs: number
-  readonly quarantineMs: number
-  readonly quarantineMsMax: number
-  readonly stderrBytesMax: number
-}
+import {
+  type LimitChanges,
+  type LimitTable,
+  type LimitValues,
+  resolveLimits,
+  RESULT_LIMIT_ROWS,
+} from '@sallyport/sdk/limits'
 
 const KB = 1024
 const MB = 1024 * KB
 
-export const SANDBOX_LIMITS: SandboxLimits = {
-  // What a handler may count on. A filter needs microseconds; 50 ms is a thousand times that and still
-  // no delay people notice.
-  handlerCpuMs: 50,
-  // Wall clock, as isolated-vm has no other: with 50 ms honest handlers failed on a busy machine, where
-  // most of it is spent waiting. Who burns CPU is killed long before, by the rule below; this ends who
-  // was given too little of it to be told apart.
-  guestTurnMs: 400,
-  // In the worker every other request waits meanwhile. Wall clock, as isolated-vm has no other: with
-  // 10 ms a collection of garbage on a busy core stopped honest plugins within seconds (measured).
-  isolateHandlerMs: 20,
-  // Twice what a handler may count on: CPU is counted in steps of 10 ms, and looked at every 25.
-  killCpuMs: 100,
-  // Longer than any pause of a machine that can be said to serve.
-  silenceMs: 1_000,
-  // Parsing 1 MB and building schemas takes tens of milliseconds without a JIT.
-  loadMs: 500,
-  // `init`, `configure` and `close` may wait for something as a handler may.
-  configureMs: 2_000,
-  // A child starts in 60 ms; a busy machine may take ten times that and more.
-  startMs: 10_000,
-  // Room for tables of a plugin; V8 cannot do with much less than 8 MB.
-  isolateBytesMax: 32 * MB,
-  // A child without plugins has about 50 MB; what goes beyond five times that is an attack.
-  childRssBytesMax: 256 * MB,
-  // RLIMIT_DATA: 48 MB of a bare child without JIT, and 192 MB for isolates and frames.
-  childDataBytesMax: 300 * MB,
-  // With a JIT each isolate reserves 514 MB of addresses for code (measured): room for seven. What is
-  // really used is held by the limit of resident memory.
-  jitDataBytesMax: 4_096 * MB,
-  // The standard descriptors, the channel, and what Node opens for itself.
-  childFilesMax: 64,
-  // Hundreds of times a normal plugin; what is larger carries a framework.
-  bundleBytesMax: MB,
-  // A body of 1 MB in base64, in JSON, with its headers.
-  resultBytesMax: 2 * MB,
-  // A body of 1 MB in base64 that an effect brings in.
-  effectBytesMax: 2 * MB,
-  // Over the whole call. A body costs the worker 8 ms each time it is asked for (measured).
-  effectBytesTotalMax: 6 * MB,
-  // Deeper than any data that people write, and shallow enough for recursive code.
-  depthMax: 64,
-  // A worker parses this much in a few milliseconds; 2 MB of empty objects took it 89 (measured).
-  payloadValuesMax: 20_000,
-  // Longer than the text of any error that somebody reads.
-  failureLengthMax: 4 * KB,
-  // What one tenant's plugins tell each other about one request.
-  contextBytesMax: 16 * KB,
-  // More lines a request than this are a flood, not a log.
-  logLinesMax: 64,
-  logLineLengthMax: 4 * KB,
-  // A handler that changes more than this is not filtering a message any more.
-  changesMax: 1_000,
-  // Effects under way at one time in one call.
-  effectsMax: 64,
-  // Over the whole call, with timers that were cleared; a worker does this many in 10 ms.
-  effectsTotalMax: 4_096,
-  // Timers under way at one time in one call.
-  timersMax: 64,
-  // At 100,000 calls a second this is 10 ms of work; whoever waits behind it is late anyway.
-  queuedCallsMax: 1_024,
-  // A bug that happens once is no reason to stop a plugin; three in a minute are no accident.
-  strikesMax: 3,
-  strikeWindowMs: 60_000,
-  // The CPU that a tenant may burn at once: a burst of traffic, or a start with a large table.
-  tenantCpuMs: 2_000,
-  // How long that takes to fill again: so a tenant has 20 % of a core of a node for good.
-  tenantCpuFillMs: 10_000,
-  quarantineMs: 60_000,
-  quarantineMsMax: 600_000,
-  // Node's own last words fit; more is not kept.
-  stderrBytesMax: 4 * KB,
+/** Every limit of the sandbox. Times in milliseconds, sizes in bytes. */
+export const SANDBOX_LIMIT_ROWS = {
+  ...RESULT_LIMIT_ROWS,
+  handlerCpuMs: {
+    unit: 'ms',
+    default: 50,
+    range: [10, 10_000],
+    tenant: true,
+    atMost: 'guestTurnMs',
+    reason:
+      'what a handler may count on; a filter needs microseconds, and 50 ms is no delay people notice. Who burns twice as much is killed: CPU is counted in steps of 10 ms and looked at every 25',
+  },
+  guestTurnMs: {
+    unit: 'ms',
+    default: 400,
+    range: [10, 60_000],
+    tenant: true,
+    atMost: 'silenceMs',
+    reason:
+      'wall clock, as isolated-vm has no other: with 50 ms honest handlers failed on a busy machine. Who burns CPU is killed long before; this ends who was given too little of it to be told apart',
+  },
+  isolateHandlerMs: {
+    unit: 'ms',
+    default: 20,
+    range: [5, 10_000],
+    reason:
+      'wall clock of a handler in the `isolate` tier, where every other request waits meanwhile; with 10 ms a collection of garbage on a busy core stopped honest plugins (measured)',
+  },
+  silenceMs: {
+    unit: 'ms',
+    default: 1_000,
+    range: [100, 60_000],
+    reason: 'without any answer: longer than any pause of a machine that can be said to serve',
+  },
+  loadMs: {
+    unit: 'ms',
+    default: 500,
+    range: [50, 60_000],
+    tenant: true,
+    reason:
+      'for the code of a plugin: parsing 1 MB and building schemas takes tens of milliseconds without a JIT',
+  },
+  startMs: {
+    unit: 'ms',
+    default: 10_000,
+    range: [500, 120_000],
+    reason: 'a child starts in 60 ms; a busy machine may take ten times that and more',
+  },
+  configureMs: {
+    unit: 'ms',
+    default: 2_000,
+    range: [50, 60_000],
+    tenant: true,
+    reason: '`init`, `configure` and `close` may wait for something as a handler may',
+  },
+  isolateBytesMax: {
+    unit: 'bytes',
+    default: 32 * MB,
+    range: [8 * MB, 1_024 * MB],
+    tenant: true,
+    reason: 'room for tables of a plugin; V8 cannot do with much less than 8 MB',
+  },
+  childRssBytesMax: {
+    unit: 'bytes',
+    default: 256 * MB,
+    range: [96 * MB, 16_384 * MB],
+    tenant: true,
+    reason:
+      'a child without plugins has about 50 MB; what goes beyond five times that is an attack',
+  },
+  childDataBytesMax: {
+    unit: 'bytes',
+    default: 300 * MB,
+    range: [128 * MB, 16_384 * MB],
+    reason:
+      'RLIMIT_DATA: 48 MB of a bare child without JIT, the rest for isolates and frames. Fixed when a child starts, which is before its tenant is known',
+  },
+  jitDataBytesMax: {
+    unit: 'bytes',
+    default: 4_096 * MB,
+    range: [1_024 * MB, 65_536 * MB],
+    reason:
+      'the same with a JIT, where each isolate reserves 514 MB of addresses for code (measured): room for seven. What is really used is held by the limit of resident memory',
+  },
+  childFilesMax: {
+    unit: 'count',
+    default: 64,
+    range: [48, 1_024],
+    reason:
+      'the standard descriptors, the channel, and what Node opens for itself. Fixed when a child starts',
+  },
+  bundleBytesMax: {
+    unit: 'bytes',
+    default: MB,
+    range: [KB, 4 * MB],
+    reason:
+      "of a plugin's code: hundreds of times a normal plugin; what is larger carries a framework",
+  },
+  resultBytesMax: {
+    unit: 'bytes',
+    default: 2 * MB,
+    range: [4 * KB, 2 * MB],
+    tenant: true,
+    reason:
+      'a body of 1 MB in base64, in JSON, with its headers; a frame holds no more in every encoding',
+  },
+  effectBytesMax: {
+    unit: 'bytes',
+    default: 2 * MB,
+    range: [4 * KB, 2 * MB],
+    tenant: true,
+    reason: 'a body of 1 MB in base64 that an effect brings in',
+  },
+  effectBytesTotalMax: {
+    unit: 'bytes',
+    default: 6 * MB,
+    range: [4 * KB, 256 * MB],
+    tenant: true,
+    reason:
+      'over the whole call: a body costs the worker 8 ms each time it is asked for (measured)',
+  },
+  depthMax: {
+    unit: 'count',
+    default: 64,
+    reason:
+      'of nesting: deeper than any data that people write, and shallow enough for recursive code; frames have the same',
+  },
+  payloadValuesMax: {
+    unit: 'count',
+    default: 20_000,
+    range: [100, 100_000],
+    tenant: true,
+    reason:
+      'lists, objects and what lies in them: a worker parses this much in a few milliseconds; 2 MB of empty objects took it 89 (measured)',
+  },
+  failureLengthMax: {
+    unit: 'characters',
+    default: 4 * KB,
+    range: [80, 64 * KB],
+    reason: 'longer than the text of any error that somebody reads',
+  },
+  effectsMax: {
+    unit: 'count',
+    default: 64,
+    range: [1, 1_024],
+    tenant: true,
+    reason: 'effects under way at one time in one call',
+  },
+  effectsTotalMax: {
+    unit: 'count',
+    default: 4_096,
+    range: [1, 65_536],
+    tenant: true,
+    reason: 'over the whole call, with timers that were cleared; a worker does this many in 10 ms',
+  },
+  timersMax: {
+    unit: 'count',
+    default: 64,
+    range: [1, 1_024],
+    tenant: true,
+    reason: 'timers under way at one time in one call',
+  },
+  queuedCallsMax: {
+    unit: 'count',
+    default: 1_024,
+    range: [1, 65_536],
+    tenant: true,
+    reason:
+      'at 100,000 calls a second this is 10 ms of work; whoever waits behind it is late anyway',
+  },
+  strikesMax: {
+    unit: 'count',
+    default: 3,
+    range: [1, 100],
+    reason:
+      'a bug that happens once is no reason to stop a plugin; three in a minute are no accident',
+  },
+  strikeWindowMs: {
+    unit: 'ms',
+    default: 60_000,
+    range: [1_000, 3_600_000],
+    reason: 'the minute in which strikes are counted',
+  },
+  tenantCpuMs: {
+    unit: 'ms',
+    default: 2_000,
+    range: [50, 600_000],
+    tenant: true,
+    reason:
+      'the CPU that a tenant may burn at once on a node: a burst of traffic, or a start with a large table',
+  },
+  tenantCpuFillMs: {
+    unit: 'ms',
+    default: 10_000,
+    range: [100, 600_000],
+    reason: 'how long that takes to fill again: so a tenant has 20 % of a core of a node for good',
+  },
+  quarantineMs: {
+    unit: 'ms',
+    default: 60_000,
+    range: [1_000, 3_600_000],
+    atMost: 'quarantineMsMax',
+    reason: 'after the strikes; doubled each time',
+  },
+  quarantineMsMax: {
+    unit: 'ms',
+    default: 600_000,
+    range: [1_000, 86_400_000],
+    reason: 'where the doubling ends: who has put it right should not wait for hours',
+  },
+  stderrBytesMax: {
+    unit: 'bytes',
+    default: 4 * KB,
+    range: [KB, MB],
+    reason: "Node's own last words fit; more is not kept",
+  },
+} as const satisfies LimitTable
+
+export interface SandboxLimits extends LimitValues<typeof SANDBOX_LIMIT_ROWS> {
+  /**
+   * Beyond it a child is killed. It follows from what a handler may count on, and has no row: the budget
+   * of a tenant counts on it being twice that.
+   */
+  readonly killCpuMs: number
 }
 
 /** The limits in force: the defaults with what is given. */
 export function withLimits(changed: Partial<SandboxLimits> | undefined): SandboxLimits {
-  return { ...SANDBOX_LIMITS, ...changed }
+  const limits = resolveLimits(SANDBOX_LIMIT_ROWS, changed ?? {})
+  return { ...limits, killCpuMs: changed?.killCpuMs ?? 2 * limits.handlerCpuMs }
+}
+
+export const SANDBOX_LIMITS: SandboxLimits = withLimits({})
+
+/** Those of a tenant that has lowered some of its own. */
+export function toTenantLimits(limits: SandboxLimits, lowered: LimitChanges): SandboxLimits {
+  const own = withLimits({ ...limits, ...lowered })
+  if (own.handlerCpuMs === limits.handlerCpuMs) return own
+  return { ...own, killCpuMs: Math.min(own.killCpuMs, 2 * own.handlerCpuMs) }
 }
 
 /** Those of a child with V8's compilers, if it is one. */

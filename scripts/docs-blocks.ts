@@ -1,8 +1,12 @@
 import { HOST_FAILURES, PDK_MEMBERS, PHASE_NAMES, PHASES } from '@sallyport/sdk'
 import type { PdkMemberRow, PhaseRow } from '@sallyport/sdk'
+import type { LimitRow, LimitTable } from '@sallyport/sdk/limits'
 import { EFFECT_LIMIT_ROWS } from '../kernel/effects/limits.ts'
 import { EXPRESSION_LIMIT_ROWS } from '../kernel/expressions/limits.ts'
 import { EFFECT_FAMILIES } from '../kernel/telemetry/effect-metrics.ts'
+import { HTTP_LIMIT_ROWS } from '../kernel/http/limits.ts'
+import { PLUGIN_LIMIT_ROWS } from '../kernel/plugin-limits.ts'
+import { SANDBOX_LIMIT_ROWS } from '../sandbox/limits.ts'
 
 /**
  * What the pages repeat of the tables in code, by the name of the block. A page holds a block
@@ -15,6 +19,9 @@ export const docsBlocks: Readonly<Record<string, () => string>> = {
   'expression-limits': () => renderLimits(EXPRESSION_LIMIT_ROWS),
   'effect-limits': () => renderLimits(EFFECT_LIMIT_ROWS),
   'effect-metrics': renderEffectMetrics,
+  'limits-of-handlers': () => renderChangeable(PLUGIN_LIMIT_ROWS),
+  'limits-of-sandboxes': () => renderChangeable(without(SANDBOX_LIMIT_ROWS, PLUGIN_LIMIT_ROWS)),
+  'limits-of-http': () => renderChangeable(HTTP_LIMIT_ROWS),
 }
 
 function renderPhases(): string {
@@ -79,6 +86,35 @@ function renderEffectMetrics(): string {
     ['series', 'counts'],
     Object.entries(EFFECT_FAMILIES).map(([name, { help }]) => [`\`${name}\``, help]),
   )
+}
+
+/** With how far each may be changed, and by whom. */
+function renderChangeable(rows: LimitTable): string {
+  return renderTable(
+    ['limit', 'default', 'from .. to', 'tenants', 'of what, and why'],
+    Object.entries(rows).map(([name, row]) => [
+      `\`${name}\``,
+      `${renderAmount(row.default)}${UNIT_WORDS[row.unit]}`,
+      row.range === undefined ? 'fixed' : row.range.map(renderAmount).join(' .. '),
+      row.tenant ? 'may lower' : '',
+      row.atMost === undefined ? row.reason : `${row.reason}; at most \`${row.atMost}\``,
+    ]),
+  )
+}
+
+const UNIT_WORDS: Readonly<Record<LimitRow['unit'], string>> = {
+  ms: ' ms',
+  bytes: ' bytes',
+  characters: ' characters',
+  count: '',
+}
+
+const renderAmount = (amount: number) =>
+  amount === Number.MAX_SAFE_INTEGER ? '9e15' : amount.toLocaleString('en')
+
+/** A limit that two parts hold is told once. */
+function without(rows: LimitTable, others: LimitTable): LimitTable {
+  return Object.fromEntries(Object.entries(rows).filter(([name]) => !(name in others)))
 }
 
 const FAILURES: Readonly<Record<PhaseRow['failure'], string>> = {

@@ -5,6 +5,7 @@ import { listPlugins } from '../process/plugin-listing.ts'
 import { createSecretCheck } from '../process/secret-check.ts'
 import { SettingError, readSettings } from '../read-settings.ts'
 import type { Entities } from '../config/entities.ts'
+import { readLimits } from './read-limits.ts'
 import { tellRefusal } from './refusal.ts'
 import type { CommandContext } from './run.ts'
 import { EXIT_OK, toShown } from './terminal.ts'
@@ -20,13 +21,16 @@ export async function check({ args, parts, terminal }: CommandContext): Promise<
   if (file === undefined || more.length > 0) {
     throw new SettingError(`check: expected one FILE, got ${positionals.length}`)
   }
+  const limits = await readLimits(parts, settings.limits)
   try {
-    const plugins = await listPlugins(parts, settings.plugin)
+    const plugins = await listPlugins(parts, settings.plugin, limits.changes)
     const path = resolve(folder, file)
     const shown = toShown(path, folder)
     const { pluginGrants: grants, vaultEnvPrefix } = settings
     refuseUnknownPlugins(grants, new Set(plugins.map(({ manifest }) => manifest.name)))
-    const { entities, warnings } = await readConfiguration(path, shown, plugins, {
+    const { entities, warnings } = await readConfiguration(path, shown, {
+      plugins,
+      limits,
       checkInstance: createSecretCheck(plugins, {
         grants,
         vaultEnvPrefix,

@@ -4,8 +4,10 @@ import { type Finding, type Section, type Told, ok, toReport, toTable } from '..
 import { tellListeners } from '../doctor/listeners.ts'
 import { tellMachine, thisMachine } from '../doctor/machine.ts'
 import { tellAbilities, tellSandbox, tellTenants } from '../doctor/sandbox.ts'
+import type { LimitBook } from '../limit-book.ts'
 import { SettingError, readSettings } from '../read-settings.ts'
 import { type Settings, toFileKey, toFlag } from '../settings.ts'
+import { readLimits } from './read-limits.ts'
 import type { CommandContext } from './run.ts'
 import { EXIT_FAILED, EXIT_OK, toShown } from './terminal.ts'
 import { readVersion } from './version.ts'
@@ -25,7 +27,9 @@ export async function doctor(context: CommandContext): Promise<number> {
   if (positionals.length > 0) {
     throw new SettingError(`doctor: unexpected "${positionals[0]}"; the file is given by --config`)
   }
-  const report = toReport(await examine(context, settings))
+  // Before anything is looked at: a limit that does not exist is a wrong flag.
+  const limits = await readLimits(context.parts, settings.limits)
+  const report = toReport(await examine(context, settings, limits))
   const isJson = args.length < context.args.length
   terminal.out(isJson ? `${JSON.stringify(report, null, 2)}\n` : toTable(report))
   return report.ok ? EXIT_OK : EXIT_FAILED
@@ -34,6 +38,7 @@ export async function doctor(context: CommandContext): Promise<number> {
 async function examine(
   { parts, terminal }: CommandContext,
   settings: Settings<'doctor'>,
+  limits: LimitBook,
 ): Promise<Finding[]> {
   const {
     sandboxAllowMissing: allowMissing,
@@ -43,9 +48,15 @@ async function examine(
     vaultEnvPrefix,
   } = settings
   // One after the other: what is looked at should not have to share the machine with another look.
-  const plain = await parts.inspectSandbox({ allowMissing, isJit: false })
+  const plain = await parts.inspectSandbox({
+    allowMissing,
+    isJit: false,
+    limits: limits.changes,
+  })
   const compiled =
-    jit.length === 0 ? null : await parts.inspectSandbox({ allowMissing, isJit: true })
+    jit.length === 0
+      ? null
+      : await parts.inspectSandbox({ allowMissing, isJit: true, limits: limits.changes })
   const listeners = (['proxyListen', 'statusListen'] as const).map((key) => ({
     name: toFileKey(key),
     flag: toFlag(key),
@@ -65,6 +76,7 @@ async function examine(
         file,
         plugins: settings.plugin,
         grants,
+        limits,
         vaultEnvPrefix,
         variables: terminal.env,
       })),

@@ -11,6 +11,7 @@ import { listPlugins } from '../process/plugin-listing.ts'
 import { readConfiguration } from '../process/read-configuration.ts'
 import { readSettings, SettingError } from '../read-settings.ts'
 import { RegexInputError } from '../safe-regex.ts'
+import { readLimits } from './read-limits.ts'
 import { tellRefusal } from './refusal.ts'
 import type { CommandContext } from './run.ts'
 import { EXIT_OK, toShown } from './terminal.ts'
@@ -43,10 +44,13 @@ async function createExplainer({ args, parts, terminal }: CommandContext): Promi
       `explain: unexpected "${positionals[0]}"; the file is given by --config, requests come on stdin`,
     )
   }
-  const plugins = await listPlugins(parts, settings.plugin)
+  const limits = await readLimits(parts, settings.limits)
+  const plugins = await listPlugins(parts, settings.plugin, limits.changes)
   const path = resolve(folder, settings.config)
   const shown = toShown(path, folder)
-  const { entities, hash, warnings } = await readConfiguration(path, shown, plugins, {
+  const { entities, hash, warnings } = await readConfiguration(path, shown, {
+    plugins,
+    limits,
     explains: true,
   })
   for (const warning of warnings) terminal.error(`${warning}\n`)

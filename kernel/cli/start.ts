@@ -10,6 +10,7 @@ import { ConfigurationRefused } from '../process/reloader.ts'
 import { createSecretCheck } from '../process/secret-check.ts'
 import { SettingError, readSettings } from '../read-settings.ts'
 import { createLog, openDescriptor } from '../telemetry/log.ts'
+import { readLimits } from './read-limits.ts'
 import type { CommandContext } from './run.ts'
 import { EXIT_FAILED, EXIT_OK, toShown } from './terminal.ts'
 
@@ -27,10 +28,11 @@ export async function start(context: CommandContext): Promise<number> {
     throw new SettingError(`start: unexpected "${positionals[0]}"; the file is given by --config`)
   }
   const { config, logLevel } = settings
+  const limits = await readLimits(parts, settings.limits)
   const stderr = openDescriptor(2, OUTPUT_BYTES_MAX)
   const log = createLog({ level: logLevel, base: { pid: process.pid }, destination: stderr })
   try {
-    const plugins = await listPlugins(parts, settings.plugin)
+    const plugins = await listPlugins(parts, settings.plugin, limits.changes)
     refuseUnknownPlugins(
       settings.pluginGrants,
       new Set(plugins.map(({ manifest }) => manifest.name)),
@@ -55,13 +57,14 @@ export async function start(context: CommandContext): Promise<number> {
         pluginGrants: settings.pluginGrants,
         pluginStore: settings.pluginStore,
         vaultEnvPrefix: settings.vaultEnvPrefix,
+        limits: limits.changes,
       },
       sandbox: { allowMissing: settings.sandboxAllowMissing, jit: settings.sandboxJit },
       drainMs: settings.drainTimeout,
       plugins,
       program,
       readConfiguration: () =>
-        readConfiguration(config, toShown(config, folder), plugins, { checkInstance }),
+        readConfiguration(config, toShown(config, folder), { plugins, limits, checkInstance }),
       watchConfiguration: (onChange) => watchDeclarativeFile(config, onChange),
       log,
       stdout: openDescriptor(1, OUTPUT_BYTES_MAX),

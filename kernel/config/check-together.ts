@@ -1,3 +1,5 @@
+import type { LimitChanges } from '@sallyport/sdk/limits'
+import type { LimitBook } from '../limit-book.ts'
 import { quote, type FieldPath } from './config-error.ts'
 import { ENTITIES } from './entities.ts'
 import type { ErrorList } from './error-list.ts'
@@ -103,6 +105,22 @@ export function checkTenants(entities: readonly RawEntity[], errors: ErrorList):
         [field],
         `${target.label} belongs to tenant ${quote(other)}, but this ${owner}`,
       )
+    }
+  }
+}
+
+/** A tenant may lower limits of its own, from what the operator has set. */
+export function checkTenantLimits(
+  entities: readonly RawEntity[],
+  book: LimitBook,
+  errors: ErrorList,
+): void {
+  for (const raw of entities) {
+    if (raw.collection !== 'tenants' || raw.failed.has('limits')) continue
+    const limits = raw.value['limits'] as LimitChanges
+    for (const [name, value] of Object.entries(limits)) {
+      const problem = book.tenantProblem(name, value)
+      if (problem !== null) errors.entity(raw, ['limits', name], problem)
     }
   }
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { checkEntity, inSchemaOrder } from './check-entity.ts'
 import { type CheckInstance, checkInstances } from './check-instances.ts'
-import { checkProtocols, checkTenants, checkUnique } from './check-together.ts'
+import { createKernelLimits, type LimitBook } from '../limit-book.ts'
+import { checkProtocols, checkTenantLimits, checkTenants, checkUnique } from './check-together.ts'
 import { collectEntities } from './collect.ts'
 import { type ConfigError, formatConfigError, quote } from './config-error.ts'
 import { type CollectionName, ENTITIES, type Entities, type PluginInstance } from './entities.ts'
@@ -25,6 +26,8 @@ export interface DeclarativeOptions {
   /** As errors show it. */
   readonly filename: string
   readonly plugins: KnownPlugins
+  /** What tenants may lower, and from where; default what the kernel holds plugins to. */
+  readonly limits?: LimitBook
   /** Lets through what can be explained, though nothing serves it: stream routes. */
   readonly explains?: boolean
   /** Looks at each plugin instance of a file that is right in itself. */
@@ -69,7 +72,12 @@ export function loadDeclarative(text: string, options: DeclarativeOptions): Decl
 
 function loadRoot(
   root: LocatedMap,
-  { plugins, explains = false, checkInstance = () => [] }: DeclarativeOptions,
+  {
+    plugins,
+    limits = createKernelLimits(),
+    explains = false,
+    checkInstance = () => [],
+  }: DeclarativeOptions,
   errors: ErrorList,
 ): DeclarativeResult {
   const version = readVersion(root, errors)
@@ -94,6 +102,7 @@ function loadRoot(
   }
   checkUnique(entities, errors)
   checkTenants(entities, errors)
+  checkTenantLimits(entities, limits, errors)
   if (!explains) checkProtocols(entities, errors)
   const expanded = errors.isEmpty ? expandPluginSets(entities, index, errors) : []
   const instanceWarnings = errors.isEmpty

@@ -178,7 +178,7 @@ const pluginInstance = objectOf({
 const tenant = objectOf({
   ...identity(),
   name: name(),
-  limits: Type.Record(Type.String(), Type.Number({ exclusiveMinimum: 0 }), { default: {} }),
+  limits: Type.Record(Type.String(), Type.Number(), { default: {} }),
 })
 
 /** A named list of plugin configurations, without a scope of their own. */

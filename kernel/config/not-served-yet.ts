@@ -94,7 +94,6 @@ export const notServedYet: readonly NotServedYet[] = [
       'passive health checks are not served yet',
     ),
   ),
-  row('tenants', 'limits', isNotEmpty, 'limits of a tenant are not served yet'),
   row('keyauth_credentials', 'ttl', isSet, 'credentials that expire are not served yet'),
 ]
 

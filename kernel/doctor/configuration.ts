@@ -1,5 +1,6 @@
 import { type PluginGrants, refuseUnknownPlugins } from '../effects/grants.ts'
 import type { Variables } from '../effects/vault.ts'
+import type { LimitBook } from '../limit-book.ts'
 import type { PluginSetting } from '../setting-values.ts'
 import { type PluginListing, PluginLoadError, listPlugins } from '../process/plugin-listing.ts'
 import type { Parts } from '../process/parts.ts'
@@ -16,6 +17,7 @@ export interface ConfigurationChoices {
   readonly vaultEnvPrefix: string
   /** Where secrets are looked for. */
   readonly variables: Variables
+  readonly limits: LimitBook
 }
 
 /** Whether the plugins load and the declarative file is valid, as `start` sees it. */
@@ -26,7 +28,7 @@ export async function tellConfiguration(
   const { file, plugins, grants } = choices
   let listings: PluginListing[]
   try {
-    listings = await listPlugins(parts, plugins)
+    listings = await listPlugins(parts, plugins, choices.limits.changes)
   } catch (error) {
     if (!(error instanceof PluginLoadError)) throw error
     const step =
@@ -68,12 +70,17 @@ function tellGrants(grants: PluginGrants, listings: readonly PluginListing[]): T
 async function tellFile(
   { path, shown }: NonNullable<ConfigurationChoices['file']>,
   listings: readonly PluginListing[],
-  secrets: Pick<ConfigurationChoices, 'grants' | 'vaultEnvPrefix' | 'variables'>,
+  choices: Omit<ConfigurationChoices, 'file' | 'plugins'>,
 ): Promise<Told> {
   const step = `sallyport check ${shown}, with the same --plugin flags, names each`
+  const { limits, ...secrets } = choices
   try {
     const checkInstance = createSecretCheck(listings, { ...secrets, needsSecrets: true })
-    const { warnings } = await readConfiguration(path, shown, listings, { checkInstance })
+    const { warnings } = await readConfiguration(path, shown, {
+      plugins: listings,
+      limits,
+      checkInstance,
+    })
     if (warnings.length === 0) return ok('config', `${shown}: valid`)
     return warning('config', `${shown}: valid, with ${countOf(warnings.length, 'warning')}`, step)
   } catch (error) {

@@ -1,5 +1,5 @@
 import { PdkError, type PdkMember } from '@sallyport/sdk'
-import type { EffectLimits } from './limits.ts'
+import type { PluginLimits } from '../plugin-limits.ts'
 
 /** What is counted for each handler call, with the limit of its table. */
 const COUNTED = {
@@ -9,20 +9,20 @@ const COUNTED = {
   vault: { limit: 'vaultCallsPerCall', what: 'calls' },
   crypto: { limit: 'cryptoCallsPerCall', what: 'calls' },
   cryptoBytes: { limit: 'cryptoBytesPerCall', what: 'bytes' },
-} as const satisfies Record<string, { limit: keyof EffectLimits; what: string }>
+} as const satisfies Record<string, { limit: keyof PluginLimits; what: string }>
 
 type Counted = keyof typeof COUNTED
 
 /** What one handler call has used of its effects, and what ends them when the call is over. */
 export class CallBudget {
-  readonly #limits: EffectLimits
+  readonly #limits: PluginLimits
   readonly #used: Partial<Record<Counted, number>> = {}
   readonly #abort = new AbortController()
   readonly #deadlineMs: number
   #fetching = 0
 
   /** `leftMs`: what the call has at most from now on. */
-  constructor(limits: EffectLimits, leftMs: number) {
+  constructor(limits: PluginLimits, leftMs: number) {
     this.#limits = limits
     this.#deadlineMs = performance.now() + leftMs
   }

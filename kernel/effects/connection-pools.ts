@@ -1,9 +1,9 @@
 import { isIP } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { buildConnector, Pool } from 'undici'
+import type { PluginLimits } from '../plugin-limits.ts'
 import type { FetchTarget } from './fetch-target.ts'
 import type { Permissions } from './grants.ts'
-import { EFFECT_LIMITS } from './limits.ts'
 
 /** How certificates are checked; without `ca` by the authorities that Node knows. */
 export interface FetchTls {
@@ -11,8 +11,6 @@ export interface FetchTls {
   readonly ca?: string
 }
 
-/** Answers come in less than this between two of their bytes; the request's own time is shorter mostly. */
-const IDLE_MS = EFFECT_LIMITS.fetchTimeoutMsMax
 /** Many servers close after five seconds. */
 const KEEP_ALIVE_MS = 4_000
 
@@ -23,27 +21,33 @@ const KEEP_ALIVE_MS = 4_000
  */
 export class ConnectionPools {
   readonly #tls: FetchTls
-  readonly #pools = new LRUCache<string, Pool>({
-    max: EFFECT_LIMITS.fetchConnectionsKept,
-    // Graceful: requests that are under way end first.
-    dispose: (pool) => void pool.close().catch(() => undefined),
-  })
+  /** The operator's: pools outlive the limits of a tenant, which hold in each call. */
+  readonly #limits: PluginLimits
+  readonly #pools: LRUCache<string, Pool>
 
-  constructor(tls: FetchTls) {
+  constructor(tls: FetchTls, limits: PluginLimits) {
     this.#tls = tls
+    this.#limits = limits
+    this.#pools = new LRUCache({
+      max: limits.fetchConnectionsKept,
+      // Graceful: requests that are under way end first.
+      dispose: (pool) => void pool.close().catch(() => undefined),
+    })
   }
 
   poolFor({ url, hostname, address }: FetchTarget, { pluginName, tenant }: Permissions): Pool {
     const key = JSON.stringify([tenant, pluginName, url.origin, address])
     let pool = this.#pools.get(key)
     if (pool === undefined) {
+      const { fetchesAtOnce, fetchHeaderBytesMax, fetchTimeoutMsMax } = this.#limits
       pool = new Pool(url.origin, {
         connect: this.#connector(hostname, address),
-        connections: EFFECT_LIMITS.fetchesAtOnce * 4,
+        connections: fetchesAtOnce * 4,
         pipelining: 1,
-        maxHeaderSize: EFFECT_LIMITS.fetchHeaderBytesMax,
-        headersTimeout: IDLE_MS,
-        bodyTimeout: IDLE_MS,
+        maxHeaderSize: fetchHeaderBytesMax,
+        // Between two bytes of an answer; the request's own time is shorter mostly.
+        headersTimeout: fetchTimeoutMsMax,
+        bodyTimeout: fetchTimeoutMsMax,
         keepAliveTimeout: KEEP_ALIVE_MS,
         keepAliveMaxTimeout: KEEP_ALIVE_MS,
       })
@@ -62,7 +66,7 @@ export class ConnectionPools {
   #connector(hostname: string, address: string): buildConnector.connector {
     const connect = buildConnector({
       ...this.#tls,
-      timeout: EFFECT_LIMITS.fetchConnectMs,
+      timeout: this.#limits.fetchConnectMs,
       allowH2: false,
     })
     const servername = isIP(hostname) === 0 ? hostname : ''

@@ -1,5 +1,7 @@
+import type { LimitChanges } from '@sallyport/sdk/limits'
 import type { Logger } from 'pino'
 import type { PluginCode } from '../plugin-host.ts'
+import { type PluginLimits, resolvePluginLimits } from '../plugin-limits.ts'
 import type { FetchTls } from './connection-pools.ts'
 import { type EffectCounts, EffectMeters } from './effect-meters.ts'
 import { createResolveHostname, type ResolveHostname } from './fetch-target.ts'
@@ -19,6 +21,8 @@ export interface EffectSettings {
   readonly pluginStore?: PluginStoreSetting
   /** Comes before the names of the variables that hold secrets; default nothing. */
   readonly vaultEnvPrefix?: string
+  /** Limits that differ from their defaults, of all tables. */
+  readonly limits?: LimitChanges
 }
 
 /** The outside world, as whoever makes a gateway chose it. */
@@ -42,7 +46,9 @@ export class Effects {
   readonly grants: Grants
   readonly meters = new EffectMeters()
   readonly http: HttpClient
-  readonly cache = new PluginCache(this.meters)
+  /** The operator's; a call has those of its owner. */
+  readonly limits: PluginLimits
+  readonly cache: PluginCache
   readonly vault: Vault
   readonly #openStore: () => Promise<PluginStore>
   #store: Promise<PluginStore> | null = null
@@ -54,11 +60,14 @@ export class Effects {
     log: Logger
   }) {
     const { plugins, settings, parts, log } = options
+    this.limits = resolvePluginLimits(settings.limits ?? {})
+    this.cache = new PluginCache(this.meters, this.limits)
     this.grants = new Grants(plugins, settings.pluginGrants ?? {})
     this.http = new HttpClient({
-      resolveHostname: parts.resolveHostname ?? createResolveHostname(),
+      resolveHostname: parts.resolveHostname ?? createResolveHostname(this.limits),
       tls: parts.tls ?? {},
       meters: this.meters,
+      limits: this.limits,
     })
     this.vault = new Vault(
       parts.variables ?? process.env,

@@ -1,10 +1,11 @@
 import { Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { PdkError } from '@sallyport/sdk'
+import type { PluginLimits } from '../plugin-limits.ts'
 import { isPublicAddress, toPlainAddress } from './addresses.ts'
 import { notGranted, type Permissions } from './grants.ts'
 import type { Destination } from './host-list.ts'
-import { EFFECT_LIMITS } from './limits.ts'
+import { EFFECT_LIMIT_ROWS } from './limits.ts'
 
 /** All addresses of a hostname, in the order in which they are to be tried; rejects when it has none. */
 export type ResolveHostname = (hostname: string) => Promise<readonly string[]>
@@ -15,6 +16,7 @@ export interface FetchTarget extends Destination {
   readonly address: string
 }
 
+const URL_LENGTH_MAX = EFFECT_LIMIT_ROWS.fetchUrlLengthMax.default
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 
 /** Reads a URL that a plugin or a redirect names. Throws `BAD_ARGUMENT`. */
@@ -22,7 +24,7 @@ export function parseFetchUrl(text: unknown, base?: URL): URL {
   const wanted = 'an absolute URL of http or https, without user and password'
   const refuse = () =>
     new PdkError('BAD_ARGUMENT', `http.fetch: expected ${wanted}, got ${quote(text)}`)
-  if (typeof text !== 'string' || text.length > EFFECT_LIMITS.fetchUrlLengthMax) throw refuse()
+  if (typeof text !== 'string' || text.length > URL_LENGTH_MAX) throw refuse()
   const url = URL.parse(text, base)
   if (url === null || DEFAULT_PORTS[url.protocol] === undefined) throw refuse()
   if (url.username !== '' || url.password !== '') throw refuse()
@@ -93,8 +95,10 @@ function toEntry({ hostname, port, isDefaultPort }: Destination): string {
  * Asks DNS without `getaddrinfo`, which holds one of four threads that the whole worker shares for as
  * long as a name server wants. So names of `/etc/hosts` and search domains are not known here.
  */
-export function createResolveHostname(): ResolveHostname {
-  const resolver = new Resolver({ timeout: EFFECT_LIMITS.fetchConnectMs / 2, tries: 2 })
+export function createResolveHostname({
+  fetchConnectMs,
+}: Pick<PluginLimits, 'fetchConnectMs'>): ResolveHostname {
+  const resolver = new Resolver({ timeout: fetchConnectMs / 2, tries: 2 })
   return async (hostname) => {
     const [v4, v6] = await Promise.allSettled([
       resolver.resolve4(hostname),

@@ -1,5 +1,6 @@
 import { type FetchAnswer, PdkError } from '@sallyport/sdk'
 import { type Dispatcher, errors } from 'undici'
+import type { PluginLimits } from '../plugin-limits.ts'
 import type { CallBudget } from './call-budget.ts'
 import { ConnectionPools, type FetchTls } from './connection-pools.ts'
 import type { EffectMeter, EffectMeters } from './effect-meters.ts'
@@ -41,8 +42,13 @@ export class HttpClient {
   readonly #resolveHostname: ResolveHostname
   readonly #meters: EffectMeters
 
-  constructor(options: { resolveHostname: ResolveHostname; tls: FetchTls; meters: EffectMeters }) {
-    this.#pools = new ConnectionPools(options.tls)
+  constructor(options: {
+    resolveHostname: ResolveHostname
+    tls: FetchTls
+    meters: EffectMeters
+    limits: PluginLimits
+  }) {
+    this.#pools = new ConnectionPools(options.tls, options.limits)
     this.#resolveHostname = options.resolveHostname
     this.#meters = options.meters
   }

@@ -1,77 +1,229 @@
-interface LimitRow {
-  readonly default: number
-  readonly reason: string
-}
+import type { LimitTable } from '@sallyport/sdk/limits'
 
 const KB = 1024
 const MB = 1024 * KB
 
 /**
  * The limits of what plugins do beyond the request. Per call means one call of one handler, across
- * everything it awaits. Times in milliseconds, sizes in bytes.
+ * everything it awaits.
  */
 export const EFFECT_LIMIT_ROWS = {
   fetchesPerCall: {
+    unit: 'count',
     default: 8,
+    range: [1, 1_000],
+    tenant: true,
     reason: 'requests of one handler call, redirects counted: one client must not become a crowd',
   },
   fetchesAtOnce: {
+    unit: 'count',
     default: 4,
+    range: [1, 100],
+    tenant: true,
     reason: 'of one handler call at one time; what waits at once is what other requests lack',
   },
   fetchConnectMs: {
+    unit: 'ms',
     default: 1_000,
+    range: [10, 30_000],
     reason: 'to find the address and connect; half of what a handler has',
   },
-  fetchTimeoutMs: { default: 2_000, reason: 'unless asked otherwise: as long as a handler has' },
-  fetchTimeoutMsMax: { default: 30_000, reason: 'no plugin holds a connection longer' },
+  fetchTimeoutMs: {
+    unit: 'ms',
+    default: 2_000,
+    range: [10, 600_000],
+    tenant: true,
+    atMost: 'fetchTimeoutMsMax',
+    reason: 'unless asked otherwise: as long as a handler has',
+  },
+  fetchTimeoutMsMax: {
+    unit: 'ms',
+    default: 30_000,
+    range: [10, 600_000],
+    tenant: true,
+    reason: 'no plugin holds a connection longer',
+  },
   fetchRedirects: {
+    unit: 'count',
     default: 3,
+    range: [0, 20],
+    tenant: true,
+    atMost: 'fetchRedirectsMax',
     reason: 'unless asked otherwise: http to https to www, and one more',
   },
-  fetchRedirectsMax: { default: 5, reason: 'a longer chain is a loop' },
-  fetchBodyBytesMax: { default: MB, reason: 'what is sent; the size of a body given to a plugin' },
-  fetchUrlLengthMax: { default: 8 * KB, reason: 'as long as a request target may be' },
-  fetchHeaderBytesMax: { default: 32 * KB, reason: 'of an answer; what clients may send as well' },
+  fetchRedirectsMax: {
+    unit: 'count',
+    default: 5,
+    range: [0, 20],
+    tenant: true,
+    reason: 'a longer chain is a loop',
+  },
+  fetchBodyBytesMax: {
+    unit: 'bytes',
+    default: MB,
+    range: [1, 4 * MB],
+    tenant: true,
+    reason: 'what is sent; the size of a body given to a plugin',
+  },
+  fetchUrlLengthMax: {
+    unit: 'characters',
+    default: 8 * KB,
+    reason: 'as long as a request target may be',
+  },
+  fetchHeaderBytesMax: {
+    unit: 'bytes',
+    default: 32 * KB,
+    range: [KB, MB],
+    reason: 'of an answer; what clients may send as well',
+  },
   fetchConnectionsKept: {
+    unit: 'count',
     default: 256,
+    range: [1, 10_000],
     reason: 'pools of connections of a worker, one for each plugin, tenant, server and address',
   },
   chunkGrowthBytesMax: {
+    unit: 'bytes',
     default: MB,
+    range: [KB, 64 * MB],
     reason:
       'by which a chunk out of `bodyFilter` may be larger than what went in and was kept back; a body given to a plugin',
   },
-  cacheCallsPerCall: { default: 128, reason: 'more is a loop, not a look-up' },
-  cacheKeysMax: { default: 1_000, reason: 'a plugin and tenant; the oldest go' },
-  cacheValueBytesMax: { default: 64 * KB, reason: 'of JSON; what is larger belongs elsewhere' },
-  cacheBytesMax: { default: 10 * MB, reason: 'a plugin and tenant; the oldest go' },
-  cacheTtlMs: { default: 300_000, reason: 'unless asked otherwise: long enough to be of use' },
-  cacheTtlMsMax: { default: 86_400_000, reason: 'a day; what must stay belongs in the store' },
+  cacheCallsPerCall: {
+    unit: 'count',
+    default: 128,
+    range: [1, 4_096],
+    tenant: true,
+    reason: 'more is a loop, not a look-up',
+  },
+  cacheKeysMax: {
+    unit: 'count',
+    default: 1_000,
+    range: [1, 100_000],
+    tenant: true,
+    reason: 'a plugin and tenant; the oldest go',
+  },
+  cacheValueBytesMax: {
+    unit: 'bytes',
+    default: 64 * KB,
+    range: [16, MB],
+    tenant: true,
+    atMost: 'cacheBytesMax',
+    reason: 'of JSON; what is larger belongs elsewhere',
+  },
+  cacheBytesMax: {
+    unit: 'bytes',
+    default: 10 * MB,
+    range: [KB, 1_024 * MB],
+    tenant: true,
+    reason: 'a plugin and tenant; the oldest go',
+  },
+  cacheTtlMs: {
+    unit: 'ms',
+    default: 300_000,
+    range: [1, 31_536_000_000],
+    tenant: true,
+    atMost: 'cacheTtlMsMax',
+    reason: 'unless asked otherwise: long enough to be of use',
+  },
+  cacheTtlMsMax: {
+    unit: 'ms',
+    default: 86_400_000,
+    range: [1, 31_536_000_000],
+    tenant: true,
+    reason: 'a day; what must stay belongs in the store',
+  },
   cacheWorkerBytesMax: {
+    unit: 'bytes',
     default: 256 * MB,
+    range: [MB, 16 * 1_024 * MB],
     reason: 'all caches of a worker; the largest gives way, so none drives out a smaller one',
   },
-  storeCallsPerCall: { default: 32, reason: 'each may be a write to a disk that all share' },
-  storeKeysMax: { default: 10_000, reason: 'a plugin and tenant; more is a database' },
-  storeValueBytesMax: { default: 64 * KB, reason: 'of JSON; one page of a form, one set of keys' },
-  storeBytesMax: { default: 10 * MB, reason: 'a plugin and tenant; keys and values' },
-  storeTtlMsMax: { default: 31_536_000_000, reason: 'a year' },
-  storeListMax: { default: 1_000, reason: 'keys of one answer; `after` gives the next' },
-  keyLengthMax: { default: 256, reason: 'characters of a key of cache or store' },
-  vaultCallsPerCall: { default: 16, reason: 'a plugin has a few secrets' },
-  vaultReferenceLengthMax: { default: 300, reason: 'characters of a reference' },
-  cryptoCallsPerCall: { default: 64, reason: 'a token needs two or three' },
+  storeCallsPerCall: {
+    unit: 'count',
+    default: 32,
+    range: [1, 4_096],
+    tenant: true,
+    reason: 'each may be a write to a disk that all share',
+  },
+  storeKeysMax: {
+    unit: 'count',
+    default: 10_000,
+    range: [1, 10_000_000],
+    tenant: true,
+    reason: 'a plugin and tenant; more is a database',
+  },
+  storeValueBytesMax: {
+    unit: 'bytes',
+    default: 64 * KB,
+    range: [16, MB],
+    tenant: true,
+    atMost: 'storeBytesMax',
+    reason: 'of JSON; one page of a form, one set of keys',
+  },
+  storeBytesMax: {
+    unit: 'bytes',
+    default: 10 * MB,
+    range: [KB, 16 * 1_024 * MB],
+    tenant: true,
+    reason: 'a plugin and tenant; keys and values',
+  },
+  storeTtlMsMax: {
+    unit: 'ms',
+    default: 31_536_000_000,
+    range: [1, 315_360_000_000],
+    tenant: true,
+    reason: 'a year',
+  },
+  storeListMax: {
+    unit: 'count',
+    default: 1_000,
+    range: [1, 10_000],
+    tenant: true,
+    reason: 'keys of one answer; `after` gives the next',
+  },
+  keyLengthMax: {
+    unit: 'characters',
+    default: 256,
+    reason: 'characters of a key of cache or store',
+  },
+  vaultCallsPerCall: {
+    unit: 'count',
+    default: 16,
+    range: [1, 1_000],
+    tenant: true,
+    reason: 'a plugin has a few secrets',
+  },
+  vaultReferenceLengthMax: {
+    unit: 'characters',
+    default: 300,
+    reason: 'characters of a reference',
+  },
+  cryptoCallsPerCall: {
+    unit: 'count',
+    default: 64,
+    range: [1, 4_096],
+    tenant: true,
+    reason: 'a token needs two or three',
+  },
   cryptoBytesPerCall: {
+    unit: 'bytes',
     default: 4 * MB,
+    range: [KB, 64 * MB],
+    tenant: true,
     reason: 'hashed in one call: about 10 ms of the worker, which other requests wait for',
   },
-  cryptoBytesMax: { default: MB, reason: 'hashed at once: about 2 ms that nobody can interrupt' },
-  cryptoKeyBytesMax: { default: 16 * KB, reason: 'a certificate in PEM has 2 KB' },
-} as const satisfies Record<string, LimitRow>
-
-export type EffectLimits = { readonly [Name in keyof typeof EFFECT_LIMIT_ROWS]: number }
-
-export const EFFECT_LIMITS = Object.fromEntries(
-  Object.entries(EFFECT_LIMIT_ROWS).map(([name, row]) => [name, row.default]),
-) as unknown as EffectLimits
+  cryptoBytesMax: {
+    unit: 'bytes',
+    default: MB,
+    range: [KB, 16 * MB],
+    tenant: true,
+    atMost: 'cryptoBytesPerCall',
+    reason: 'hashed at once: about 2 ms that nobody can interrupt',
+  },
+  cryptoKeyBytesMax: {
+    unit: 'bytes',
+    default: 16 * KB,
+    reason: 'a certificate in PEM has 2 KB',
+  },
+} as const satisfies LimitTable

@@ -1,10 +1,17 @@
 import { LRUCache } from 'lru-cache'
 import { PdkError } from '@sallyport/sdk'
 import type { EffectMeters } from './effect-meters.ts'
-import { EFFECT_LIMITS } from './limits.ts'
+import { PLUGIN_LIMITS, type PluginLimits } from '../plugin-limits.ts'
 import { type Namespace, toNamespace } from './namespace.ts'
 
 type Values = LRUCache<string, string>
+
+export interface CacheEntry {
+  readonly json: string
+  readonly ttlMs: number
+  /** Of whoever owns the value. */
+  readonly limits: Pick<PluginLimits, 'cacheValueBytesMax' | 'cacheKeysMax' | 'cacheBytesMax'>
+}
 
 /**
  * Values of plugins in the memory of this worker, as JSON. Each plugin and tenant has a cache of its
@@ -13,13 +20,14 @@ type Values = LRUCache<string, string>
 export class PluginCache {
   readonly #caches = new Map<string, Values>()
   readonly #meters: EffectMeters
-  readonly #bytesMax: number
+  /** The operator's: no tenant has more. */
+  readonly #limits: PluginLimits
   /** Of all caches; what has run out counts until it is looked at. */
   #bytes = 0
 
-  constructor(meters: EffectMeters, bytesMax: number = EFFECT_LIMITS.cacheWorkerBytesMax) {
+  constructor(meters: EffectMeters, limits: PluginLimits = PLUGIN_LIMITS) {
     this.#meters = meters
-    this.#bytesMax = bytesMax
+    this.#limits = limits
   }
 
   get(namespace: Namespace, key: string): unknown {
@@ -35,8 +43,8 @@ export class PluginCache {
   }
 
   /** Throws `LIMIT` for a value that is too long. */
-  set(namespace: Namespace, key: string, json: string, ttlMs: number): void {
-    const { cacheValueBytesMax, cacheKeysMax, cacheBytesMax } = EFFECT_LIMITS
+  set(namespace: Namespace, key: string, { json, ttlMs, limits }: CacheEntry): void {
+    const { cacheValueBytesMax, cacheKeysMax, cacheBytesMax } = limits
     const size = Buffer.byteLength(json)
     if (size > cacheValueBytesMax) {
       throw new PdkError(
@@ -48,8 +56,8 @@ export class PluginCache {
     let cache = this.#caches.get(name)
     if (cache === undefined) {
       cache = new LRUCache({
-        max: cacheKeysMax,
-        maxSize: cacheBytesMax,
+        max: this.#limits.cacheKeysMax,
+        maxSize: this.#limits.cacheBytesMax,
         dispose: (_json, _key, reason) => {
           if (reason === 'evict') this.#meters.of(namespace).cacheEvictions++
         },
@@ -58,7 +66,9 @@ export class PluginCache {
     }
     const to = cache
     this.#counting(to, () => to.set(key, json, { ttl: ttlMs, size: size + Buffer.byteLength(key) }))
-    while (this.#bytes > this.#bytesMax) this.#shrinkLargest()
+    // What its owner has lowered may be lowered again: a cache is made once, and gives way here.
+    while (to.size > cacheKeysMax || to.calculatedSize > cacheBytesMax) this.#shrink(to)
+    while (this.#bytes > this.#limits.cacheWorkerBytesMax) this.#shrinkLargest()
   }
 
   delete(namespace: Namespace, key: string): void {
@@ -78,12 +88,15 @@ export class PluginCache {
     return result
   }
 
+  #shrink(cache: Values): void {
+    this.#counting(cache, () => cache.pop())
+  }
+
   #shrinkLargest(): void {
     let largest: Values | null = null
     for (const cache of this.#caches.values()) {
       if (largest === null || cache.calculatedSize > largest.calculatedSize) largest = cache
     }
-    const cache = largest!
-    this.#counting(cache, () => cache.pop())
+    this.#shrink(largest!)
   }
 }

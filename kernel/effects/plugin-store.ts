@@ -1,3 +1,4 @@
+import type { PluginLimits } from '../plugin-limits.ts'
 import type { Namespace } from './namespace.ts'
 
 /** Where the values of plugins are kept: in the memory of each worker, or in one file for all. */
@@ -20,16 +21,21 @@ export interface PluginStore {
   close(): void
 }
 
+/** What the owner of a namespace may keep. */
+export type ShareLimits = Pick<PluginLimits, 'storeKeysMax' | 'storeBytesMax'>
+
 export interface StoreEntry {
   readonly json: string
   readonly expiresAtMs: number | null
   readonly ifAbsent: boolean
+  readonly limits: ShareLimits
 }
 
 export interface StoreAddition {
   readonly amount: number
   /** For a number that was not there; one that was keeps its time. */
   readonly expiresAtMs: number | null
+  readonly limits: ShareLimits
 }
 
 export interface StoreRange {

@@ -1,4 +1,4 @@
-import { EFFECT_LIMITS } from './limits.ts'
+import { EFFECT_LIMIT_ROWS } from './limits.ts'
 
 /** A reference as Kong writes it: `{vault://env/db-login}` or `{vault://env/db-login/password}`. */
 export interface SecretReference {
@@ -10,6 +10,7 @@ export interface SecretReference {
   readonly canonical: string
 }
 
+const LENGTH_MAX = EFFECT_LIMIT_ROWS.vaultReferenceLengthMax.default
 const BEGIN = '{vault://'
 const REFERENCE = /^\{vault:\/\/([a-z][a-z0-9-]*)\/([A-Za-z0-9_-]+)(?:\/([A-Za-z0-9_.-]+))?\}$/
 
@@ -24,7 +25,7 @@ export function looksLikeReference(text: string): boolean {
 
 /** Throws a `TypeError` that quotes the reference and says what is wanted. */
 export function parseSecretReference(text: string): SecretReference {
-  const match = text.length > EFFECT_LIMITS.vaultReferenceLengthMax ? null : REFERENCE.exec(text)
+  const match = text.length > LENGTH_MAX ? null : REFERENCE.exec(text)
   if (match === null) {
     throw new TypeError(`${quote(text)}: expected a reference like {vault://env/api-key}`)
   }

@@ -9,7 +9,7 @@ import {
   type VerifyKeyObjectInput,
 } from 'node:crypto'
 import { PdkError, type SignatureAlgorithm } from '@sallyport/sdk'
-import { EFFECT_LIMITS } from './limits.ts'
+import { EFFECT_LIMIT_ROWS } from './limits.ts'
 
 type Row =
   | { readonly kind: 'hmac'; readonly hash: string }
@@ -34,6 +34,7 @@ const ALGORITHMS: Readonly<Record<SignatureAlgorithm, Row>> = {
   EdDSA: { kind: 'ed25519' },
 }
 
+const KEY_BYTES_MAX = EFFECT_LIMIT_ROWS.cryptoKeyBytesMax.default
 /** RFC 7518 asks for 2,048 at least; a longer one than this takes milliseconds for each token. */
 const RSA_BITS = { min: 2_048, max: 8_192 }
 const PUBLIC_EXPONENT_MAX = 0x1_0000_0001n
@@ -76,8 +77,8 @@ function toSecret(key: unknown): Uint8Array {
   const bytes = typeof key === 'string' ? Buffer.from(key) : key
   if (!(bytes instanceof Uint8Array)) throw bad('expected a secret, as text or bytes')
   const { byteLength } = bytes
-  if (byteLength === 0 || byteLength > EFFECT_LIMITS.cryptoKeyBytesMax) {
-    throw bad(`expected a secret of 1 to ${EFFECT_LIMITS.cryptoKeyBytesMax} bytes`)
+  if (byteLength === 0 || byteLength > KEY_BYTES_MAX) {
+    throw bad(`expected a secret of 1 to ${KEY_BYTES_MAX} bytes`)
   }
   if (Buffer.from(bytes).includes('-----BEGIN ')) throw bad('expected a secret, got a key in PEM')
   return bytes
@@ -86,8 +87,8 @@ function toSecret(key: unknown): Uint8Array {
 function toPublicKey(key: unknown): KeyObject {
   const text = key instanceof Uint8Array ? Buffer.from(key).toString('latin1') : key
   const size = typeof text === 'string' ? text.length : JSON.stringify(text ?? null).length
-  if (size > EFFECT_LIMITS.cryptoKeyBytesMax) {
-    throw bad(`expected a key of up to ${EFFECT_LIMITS.cryptoKeyBytesMax} bytes`)
+  if (size > KEY_BYTES_MAX) {
+    throw bad(`expected a key of up to ${KEY_BYTES_MAX} bytes`)
   }
   try {
     if (typeof text === 'string') return createPublicKey({ key: text, format: 'pem' })

@@ -2,11 +2,11 @@ import { closeSync, openSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { PdkError } from '@sallyport/sdk'
-import { EFFECT_LIMITS } from './limits.ts'
 import { type Namespace, toNamespace } from './namespace.ts'
 import type {
   PluginStore,
   PluginStoreSetting,
+  ShareLimits,
   StoreAddition,
   StoreEntry,
   StoreRange,
@@ -122,7 +122,8 @@ class SqliteStore implements PluginStore {
         throw new PdkError('BAD_ARGUMENT', `store.add: the sum would be ${sum}`)
       }
       const expiresAtMs = before === null ? addition.expiresAtMs : before.expires_at_ms
-      this.#put('store.add', name, key, { json: JSON.stringify(sum), expiresAtMs })
+      const { limits } = addition
+      this.#put('store.add', name, key, { json: JSON.stringify(sum), expiresAtMs, limits })
       return sum
     })
   }
@@ -160,15 +161,16 @@ class SqliteStore implements PluginStore {
     member: 'store.set' | 'store.add',
     name: string,
     key: string,
-    { json, expiresAtMs }: Pick<StoreEntry, 'json' | 'expiresAtMs'>,
+    { json, expiresAtMs, limits }: Omit<StoreEntry, 'ifAbsent'>,
   ): void {
     const { expired, expiredOf, put } = this.#statements
     this.#sweep(expired.all(this.#nowMs(), SWEEP))
     const size = Buffer.byteLength(json) + Buffer.byteLength(key)
-    if (!this.#fits(name, key, size)) {
+    const fits = () => this.#fits(name, key, size, limits)
+    if (!fits()) {
       this.#sweep(expiredOf.all(name, this.#nowMs(), SWEEP_FULL))
-      if (!this.#fits(name, key, size)) {
-        const { storeKeysMax, storeBytesMax } = EFFECT_LIMITS
+      if (!fits()) {
+        const { storeKeysMax, storeBytesMax } = limits
         throw new PdkError(
           'LIMIT',
           `${member}: the plugin's share is full: ${storeKeysMax} keys and ${storeBytesMax} bytes are its quota`,
@@ -178,17 +180,14 @@ class SqliteStore implements PluginStore {
     put.run(name, key, json, size, expiresAtMs)
   }
 
-  #fits(name: string, key: string, size: number): boolean {
+  #fits(name: string, key: string, size: number, limits: ShareLimits): boolean {
     const share = this.#statements.share.get(name) as { keys: number; bytes: number } | undefined
     const { keys, bytes } = share ?? { keys: 0, bytes: 0 }
     // What has run out and was not taken away yet is still there.
     const before = this.#statements.get.get(name, key, -Infinity)
     const more = before === undefined ? 1 : 0
     const wasBytes = before === undefined ? 0 : (before['size'] as number)
-    return (
-      keys + more <= EFFECT_LIMITS.storeKeysMax &&
-      bytes - wasBytes + size <= EFFECT_LIMITS.storeBytesMax
-    )
+    return keys + more <= limits.storeKeysMax && bytes - wasBytes + size <= limits.storeBytesMax
   }
 
   #sweep(rows: readonly Record<string, unknown>[]): void {

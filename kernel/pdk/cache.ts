@@ -1,6 +1,5 @@
 import type { CacheOptions } from '@sallyport/sdk'
 import { notGranted } from '../effects/grants.ts'
-import { EFFECT_LIMITS } from '../effects/limits.ts'
 import type { PluginCall } from '../plugin-call.ts'
 import { checkWhole } from '@sallyport/sdk/guest'
 import { checkJson, checkKey, checkOptions } from './effect-arguments.ts'
@@ -21,8 +20,8 @@ export const cachePdk = {
   ): Promise<void> => {
     const checked = checkKey('cache.set', key)
     const json = checkJson('cache.set', value)
-    const ttlMs = checkCacheTtl('cache.set', options)
-    open(call, 'cache.set').set(call.permissions, checked, json, ttlMs)
+    const ttlMs = checkCacheTtl(call, 'cache.set', options)
+    open(call, 'cache.set').set(call.permissions, checked, { json, ttlMs, limits: call.limits })
   },
 
   'cache.delete': async (call: PluginCall, key: string): Promise<void> => {
@@ -31,9 +30,10 @@ export const cachePdk = {
   },
 }
 
-function checkCacheTtl(member: CacheMember, options: unknown): number {
-  const { ttlMs = EFFECT_LIMITS.cacheTtlMs } = checkOptions(member, options)
-  return checkWhole(member, 'ttlMs', ttlMs, [1, EFFECT_LIMITS.cacheTtlMsMax])
+function checkCacheTtl(call: PluginCall, member: CacheMember, options: unknown): number {
+  const { cacheTtlMs, cacheTtlMsMax } = call.limits
+  const { ttlMs = cacheTtlMs } = checkOptions(member, options)
+  return checkWhole(member, 'ttlMs', ttlMs, [1, cacheTtlMsMax])
 }
 
 function open(call: PluginCall, member: CacheMember) {

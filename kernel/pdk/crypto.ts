@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Data, HashAlgorithm, PdkMember, SignedData } from '@sallyport/sdk'
-import { EFFECT_LIMITS } from '../effects/limits.ts'
+import { EFFECT_LIMIT_ROWS } from '../effects/limits.ts'
 import { verifySignature } from '../effects/signatures.ts'
 import type { PluginCall } from '../plugin-call.ts'
 import { badArgument, checkRecord, checkWhole } from '@sallyport/sdk/guest'
@@ -66,12 +66,9 @@ function checkHash(member: string, algorithm: unknown): HashAlgorithm {
 
 function checkSecret(member: string, key: unknown): Uint8Array {
   const bytes = checkBytes(member, key)
-  if (bytes.byteLength > EFFECT_LIMITS.cryptoKeyBytesMax) {
-    throw badArgument(
-      member,
-      `a key of up to ${EFFECT_LIMITS.cryptoKeyBytesMax} bytes`,
-      bytes.length,
-    )
+  const most = EFFECT_LIMIT_ROWS.cryptoKeyBytesMax.default
+  if (bytes.byteLength > most) {
+    throw badArgument(member, `a key of up to ${most} bytes`, bytes.length)
   }
   return bytes
 }
@@ -79,7 +76,7 @@ function checkSecret(member: string, key: unknown): Uint8Array {
 /** The bytes, counted against the call's share. */
 function take(call: PluginCall, member: PdkMember, data: unknown): Uint8Array {
   const bytes = checkBytes(member, data)
-  const most = EFFECT_LIMITS.cryptoBytesMax
+  const most = call.limits.cryptoBytesMax
   if (bytes.byteLength > most) throw badArgument(member, `up to ${most} bytes`, bytes.byteLength)
   call.budget.spend(member, 'crypto')
   call.budget.spend(member, 'cryptoBytes', bytes.byteLength)

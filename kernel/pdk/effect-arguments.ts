@@ -1,5 +1,5 @@
 import type { PdkMember } from '@sallyport/sdk'
-import { EFFECT_LIMITS } from '../effects/limits.ts'
+import { EFFECT_LIMIT_ROWS } from '../effects/limits.ts'
 import { badArgument, checkString } from '@sallyport/sdk/guest'
 
 /** Effects whose arguments may be bytes, which cross out of a sandbox as `{ base64 }`. */
@@ -21,7 +21,7 @@ export function decodeEffectArguments(member: PdkMember, args: readonly unknown[
 
 /** The key of a value in cache or store: text that can be shown, so that nothing hides in it. */
 export function checkKey(member: string, key: unknown): string {
-  const most = EFFECT_LIMITS.keyLengthMax
+  const most = EFFECT_LIMIT_ROWS.keyLengthMax.default
   const checked = checkString(member, 'a key', key)
   // oxlint-disable-next-line no-control-regex -- they are what is looked for
   if (checked === '' || checked.length > most || /[\x00-\x1f\x7f]/.test(checked)) {

@@ -1,7 +1,6 @@
 import type { FetchAnswer, FetchOptions } from '@sallyport/sdk'
 import type { FetchRequest } from '../effects/http-client.ts'
 import { parseFetchUrl } from '../effects/fetch-target.ts'
-import { EFFECT_LIMITS } from '../effects/limits.ts'
 import type { PluginCall } from '../plugin-call.ts'
 import { badArgument, checkWhole } from '@sallyport/sdk/guest'
 import { checkBodyLimits, checkBytes, checkHeaderRecord } from './arguments.ts'
@@ -31,13 +30,13 @@ function toFetchRequest(call: PluginCall, url: unknown, given: unknown): FetchRe
   if (typeof method !== 'string' || !METHOD.test(method) || REFUSED_METHODS.has(method)) {
     throw badArgument(MEMBER, 'a method like GET or POST', method)
   }
-  const { fetchTimeoutMs, fetchTimeoutMsMax, fetchRedirects, fetchRedirectsMax } = EFFECT_LIMITS
+  const { fetchTimeoutMs, fetchTimeoutMsMax, fetchRedirects, fetchRedirectsMax } = call.limits
   const { timeoutMs = fetchTimeoutMs, maxRedirects = fetchRedirects, maxBytes } = options
   return {
     url: parseFetchUrl(url),
     method,
     headers: toHeaders(options['headers']),
-    body: toBody(method, options['body']),
+    body: toBody(call, method, options['body']),
     timeoutMs: checkWhole(MEMBER, 'timeoutMs', timeoutMs, [1, fetchTimeoutMsMax]),
     bytesMax: checkBodyLimits(
       call,
@@ -62,12 +61,12 @@ function toHeaders(given: unknown): string[] {
   return headers
 }
 
-function toBody(method: string, given: unknown): Uint8Array | null {
+function toBody(call: PluginCall, method: string, given: unknown): Uint8Array | null {
   if (given === undefined || given === null) return null
   const body = checkBytes(MEMBER, given)
   if (method === 'GET' || method === 'HEAD')
     throw badArgument(MEMBER, `no body with ${method}`, body)
-  const most = EFFECT_LIMITS.fetchBodyBytesMax
+  const most = call.limits.fetchBodyBytesMax
   if (body.byteLength > most) {
     throw badArgument(MEMBER, `a body of up to ${most} bytes`, body.byteLength)
   }

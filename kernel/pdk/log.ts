@@ -9,8 +9,6 @@ import type { PluginCall } from '../plugin-call.ts'
 import { PLUGIN_LEVELS, type PluginLevel } from '../telemetry/plugin-levels.ts'
 import { badArgument, checkString } from '@sallyport/sdk/guest'
 
-/** The sandbox has the same limit; a longer line is cut, not lost. */
-const LOG_LINE_LENGTH_MAX = 4_096
 /** What logs say of one request is bounded, whoever says it. */
 const SERIALIZE_VALUES_MAX = 100
 const SERIALIZE_VALUE_LENGTH_MAX = 16 * 1024
@@ -62,7 +60,7 @@ function logger(level: PluginLevel) {
   return (call: PluginCall, ...parts: unknown[]): void => {
     const { log } = call.environment
     if (!log.isLevelEnabled(pinoLevel)) return
-    const line = parts.map(toText).join('').slice(0, LOG_LINE_LENGTH_MAX)
+    const line = parts.map(toText).join('').slice(0, call.limits.logLineLengthMax)
     log[pinoLevel](
       {
         plugin: call.step.pluginName,

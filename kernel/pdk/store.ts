@@ -1,10 +1,12 @@
 import { type CacheOptions, type ListOptions, PdkError, type StoreOptions } from '@sallyport/sdk'
 import { notGranted } from '../effects/grants.ts'
-import { EFFECT_LIMITS } from '../effects/limits.ts'
 import type { PluginStore } from '../effects/plugin-store.ts'
 import type { PluginCall } from '../plugin-call.ts'
 import { badArgument, checkString, checkWhole } from '@sallyport/sdk/guest'
 import { checkJson, checkKey, checkOptions } from './effect-arguments.ts'
+
+/** Keys of one answer, unless asked otherwise. */
+const LISTED_DEFAULT = 100
 
 type StoreMember = `store.${'get' | 'set' | 'add' | 'delete' | 'list'}`
 
@@ -26,16 +28,21 @@ export const storePdk = {
     const checked = checkKey(member, key)
     const json = checkJson(member, value)
     const size = Buffer.byteLength(json)
-    const most = EFFECT_LIMITS.storeValueBytesMax
+    const most = call.limits.storeValueBytesMax
     if (size > most) {
       const text = `${member}: the value is ${size} bytes of JSON; up to ${most} are allowed`
       throw new PdkError('LIMIT', text)
     }
     const { ifAbsent = false } = checkOptions(member, options)
     if (typeof ifAbsent !== 'boolean') throw badArgument(member, 'ifAbsent true or false', ifAbsent)
-    const expiresAtMs = checkStoreTtl(member, options)
+    const expiresAtMs = checkStoreTtl(call, member, options)
     const store = await open(call, member)
-    return store.set(call.permissions, checked, { json, expiresAtMs, ifAbsent })
+    return store.set(call.permissions, checked, {
+      json,
+      expiresAtMs,
+      ifAbsent,
+      limits: call.limits,
+    })
   },
 
   'store.add': async (
@@ -49,9 +56,9 @@ export const storePdk = {
     if (typeof amount !== 'number' || !Number.isFinite(amount)) {
       throw badArgument(member, 'a finite number', amount)
     }
-    const expiresAtMs = checkStoreTtl(member, options)
+    const expiresAtMs = checkStoreTtl(call, member, options)
     const store = await open(call, member)
-    return store.add(call.permissions, checked, { amount, expiresAtMs })
+    return store.add(call.permissions, checked, { amount, expiresAtMs, limits: call.limits })
   },
 
   'store.delete': async (call: PluginCall, key: string): Promise<boolean> => {
@@ -62,24 +69,23 @@ export const storePdk = {
 
   'store.list': async (call: PluginCall, options?: ListOptions): Promise<string[]> => {
     const member = 'store.list'
-    const { prefix = '', after = '', limit = 100 } = checkOptions(member, options)
+    const { keyLengthMax, storeListMax } = call.limits
+    const byDefault = Math.min(LISTED_DEFAULT, storeListMax)
+    const { prefix = '', after = '', limit = byDefault } = checkOptions(member, options)
     const range = {
-      prefix: checkString(member, 'prefix as text', prefix).slice(
-        0,
-        EFFECT_LIMITS.keyLengthMax + 1,
-      ),
-      after: checkString(member, 'after as text', after).slice(0, EFFECT_LIMITS.keyLengthMax + 1),
-      limit: checkWhole(member, 'limit', limit, [1, EFFECT_LIMITS.storeListMax]),
+      prefix: checkString(member, 'prefix as text', prefix).slice(0, keyLengthMax + 1),
+      after: checkString(member, 'after as text', after).slice(0, keyLengthMax + 1),
+      limit: checkWhole(member, 'limit', limit, [1, storeListMax]),
     }
     const store = await open(call, member)
     return store.list(call.permissions, range)
   },
 }
 
-function checkStoreTtl(member: StoreMember, options: unknown): number | null {
+function checkStoreTtl(call: PluginCall, member: StoreMember, options: unknown): number | null {
   const { ttlMs } = checkOptions(member, options)
   if (ttlMs === undefined) return null
-  return Date.now() + checkWhole(member, 'ttlMs', ttlMs, [1, EFFECT_LIMITS.storeTtlMsMax])
+  return Date.now() + checkWhole(member, 'ttlMs', ttlMs, [1, call.limits.storeTtlMsMax])
 }
 
 /** Async to the end: nothing of it is done before what was wrong with the arguments is said. */

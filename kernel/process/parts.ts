@@ -1,4 +1,5 @@
 import type { Plugin, PluginManifest, PluginPermissions } from '@sallyport/sdk'
+import type { LimitChanges, LimitTable } from '@sallyport/sdk/limits'
 import type { Logger } from 'pino'
 import type { Counters } from '../counters.ts'
 import type { Gateway, GatewayOptions } from '../gateway.ts'
@@ -18,11 +19,13 @@ export interface Parts {
   /** The plugins of this package; they run inline. */
   bundledPlugins(): Promise<readonly Plugin[]>
   /** Reads a plugin's one module, types stripped. `origin` is the file it was read from. */
-  readPluginSource(path: string): Promise<PluginText>
+  readPluginSource(path: string, limits: LimitChanges): Promise<PluginText>
   /** Runs a plugin's module in a sandbox to learn its manifest. */
-  describePlugin(text: PluginText): Promise<PluginManifest>
+  describePlugin(text: PluginText, limits: LimitChanges): Promise<PluginManifest>
   /** Asks the program that listens on `unix:PATH` for the manifest of its plugin. */
-  describeRemote(origin: string): Promise<PluginManifest>
+  describeRemote(origin: string, limits: LimitChanges): Promise<PluginManifest>
+  /** The limits of the sandbox. */
+  sandboxLimitRows(): Promise<LimitTable>
   /** Factories for these tiers; what a gateway does not use is not even loaded. */
   hostFactories(tiers: ReadonlySet<Tier>, context: HostContext): Promise<HostFactories>
   /**
@@ -32,6 +35,7 @@ export interface Parts {
   inspectSandbox(choice: {
     readonly allowMissing: readonly SandboxAbility[]
     readonly isJit: boolean
+    readonly limits: LimitChanges
   }): Promise<SandboxInspection>
   /** A gateway on the data path that this program has chosen. */
   createGateway(options: Omit<GatewayOptions, 'dataPath'>): Promise<RunningGateway>
@@ -45,6 +49,8 @@ export interface HostContext {
   readonly log: Logger
   readonly counters: Counters
   readonly sandbox: SandboxSettings
+  /** What the operator has changed of the limits, of all tables. */
+  readonly limits: LimitChanges
   /** As the gateway was told them. */
   readonly trustedIps: readonly string[]
   /**

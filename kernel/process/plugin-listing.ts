@@ -1,6 +1,7 @@
 import { registerHooks } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { type Plugin, type PluginManifest, toManifest } from '@sallyport/sdk'
+import type { LimitChanges } from '@sallyport/sdk/limits'
 import { toPluginGrants } from '../effects/grants.ts'
 import type { PluginCode, Tier } from '../plugin-host.ts'
 import type { PluginSetting } from '../setting-values.ts'
@@ -29,10 +30,14 @@ type ListingParts = Pick<
   'bundledPlugins' | 'readPluginSource' | 'describePlugin' | 'describeRemote'
 >
 
-/** The bundled plugins and those of `--plugin`. Rejects with `PluginLoadError`. */
+/**
+ * The bundled plugins and those of `--plugin`, within what the operator has changed of the limits.
+ * Rejects with `PluginLoadError`.
+ */
 export async function listPlugins(
   parts: ListingParts,
   settings: readonly PluginSetting[],
+  limits: LimitChanges = {},
 ): Promise<PluginListing[]> {
   const listings: PluginListing[] = (await parts.bundledPlugins()).map((plugin) => ({
     manifest: toManifest(plugin),
@@ -42,7 +47,7 @@ export async function listPlugins(
     origin: 'bundled',
   }))
   for (const setting of settings) {
-    const listing = await listPlugin(parts, setting)
+    const listing = await listPlugin(parts, setting, limits)
     const { name } = listing.manifest
     const other = listings.find((each) => each.manifest.name === name)
     if (other !== undefined) {
@@ -57,22 +62,26 @@ export async function listPlugins(
   return listings
 }
 
-async function listPlugin(parts: ListingParts, setting: PluginSetting): Promise<PluginListing> {
+async function listPlugin(
+  parts: ListingParts,
+  setting: PluginSetting,
+  limits: LimitChanges,
+): Promise<PluginListing> {
   const { path, tier } = setting
   try {
     if (tier === 'remote') {
-      const manifest = await parts.describeRemote(path)
+      const manifest = await parts.describeRemote(path, limits)
       checkPermissions(manifest)
       return { manifest, tier, bundled: false, source: null, origin: path }
     }
-    const text = await parts.readPluginSource(path)
+    const text = await parts.readPluginSource(path, limits)
     const { origin } = text
     if (tier === 'inline') {
       const manifest = toManifest(await importPlugin(origin))
       checkPermissions(manifest)
       return { manifest, tier, bundled: false, source: null, origin }
     }
-    const described = await parts.describePlugin(text)
+    const described = await parts.describePlugin(text, limits)
     // What people read before they install it holds against what the code says.
     const { permissions = described.permissions } = text
     const manifest = permissions === undefined ? described : { ...described, permissions }

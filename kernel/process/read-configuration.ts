@@ -2,10 +2,14 @@ import type { CheckInstance } from '../config/check-instances.ts'
 import { formatConfigError } from '../config/config-error.ts'
 import { loadDeclarative } from '../config/declarative.ts'
 import { readDeclarativeFile } from '../config/file-source.ts'
+import type { LimitBook } from '../limit-book.ts'
 import type { PluginListing } from './plugin-listing.ts'
 import { type Configuration, ConfigurationRefused } from './reloader.ts'
 
 export interface ReadingOptions {
+  readonly plugins: readonly PluginListing[]
+  /** What tenants may lower, and from where. */
+  readonly limits: LimitBook
   /** Lets through what nothing serves yet but the router knows. */
   readonly explains?: boolean
   readonly checkInstance?: CheckInstance
@@ -18,8 +22,7 @@ export interface ReadingOptions {
 export async function readConfiguration(
   path: string,
   shown: string,
-  plugins: readonly PluginListing[],
-  options: ReadingOptions = {},
+  { plugins, ...options }: ReadingOptions,
 ): Promise<Configuration> {
   let text: string
   try {

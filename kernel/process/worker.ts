@@ -160,6 +160,7 @@ class Worker {
       log,
       counters,
       sandbox: init.sandbox,
+      limits: init.gateway.limits ?? {},
       trustedIps: init.gateway.trustedIps ?? [],
       onPoisoned: ({ plugin, reason }) => {
         this.#send({ kind: 'poisoned', plugin, reason })

@@ -1,5 +1,6 @@
 import type { InspectedLayer, SandboxAbility, SandboxInspection } from '../../kernel/plugin-host.ts'
 import { findIsolatedVm } from '../isolate/load-isolated-vm.ts'
+import type { SandboxLimits } from '../limits.ts'
 import { describeLayers, type Layer, LAYERS, type LayerState } from './layers.ts'
 import { type Platform, thisPlatform } from './platform.ts'
 import { testSandbox } from './self-test.ts'
@@ -9,6 +10,7 @@ export interface InspectOptions {
   readonly allowMissing: readonly SandboxAbility[]
   /** With V8's compilers, as `sandbox_jit` asks for. */
   readonly isJit: boolean
+  readonly limits?: Partial<SandboxLimits>
   /** The layers around the child that is looked at; those of this platform unless it is a control. */
   readonly layers?: readonly Layer[]
 }
@@ -22,13 +24,13 @@ const BROKEN_REMEDY =
  * the same trials and the same rule as when a tenant's plugin is about to start. Does not reject.
  */
 export async function inspectSandbox(options: InspectOptions): Promise<SandboxInspection> {
-  const { allowMissing, isJit, layers } = options
+  const { allowMissing, isJit, limits = {}, layers } = options
   let addon: string | null = null
   let platform: Platform | null = null
   try {
     addon = findIsolatedVm()
     platform = await thisPlatform()
-    const report = await testSandbox({ isJit, ...(layers === undefined ? {} : { layers }) })
+    const report = await testSandbox({ isJit, limits, ...(layers === undefined ? {} : { layers }) })
     return {
       addon,
       failure: null,

@@ -1,6 +1,6 @@
 import type { PluginManifest } from '@sallyport/sdk'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { withLimits } from '../limits.ts'
+import { type SandboxLimits, withLimits } from '../limits.ts'
 import { TICK_MS } from '../process/kill-clock.ts'
 import { toSocketPath } from './connect.ts'
 import { REMOTE_LIMITS, type RemoteLimits } from './remote-limits.ts'
@@ -21,11 +21,12 @@ const NO_NODE = { id: '', hostname: '' }
 export async function describeRemote(
   origin: string,
   changed?: Partial<RemoteLimits>,
+  limits?: Partial<SandboxLimits>,
 ): Promise<PluginManifest> {
   const options: RemoteProgramOptions = {
     path: toSocketPath(origin),
     node: NO_NODE,
-    limits: withLimits({}),
+    limits: withLimits(limits),
     remote: { ...REMOTE_LIMITS, ...changed },
   }
   const { findMs, backOffMs } = options.remote

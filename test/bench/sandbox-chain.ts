@@ -5,6 +5,7 @@ import { RequestContext } from '../../kernel/context.ts'
 import type { Environment } from '../../kernel/environment.ts'
 import type { Exchange } from '../../kernel/exchange.ts'
 import { PluginHosts } from '../../kernel/plugin-hosts.ts'
+import { PLUGIN_LIMITS } from '../../kernel/plugin-limits.ts'
 import { runPhase } from '../../kernel/run-phase.ts'
 import {
   type BenchTier,
@@ -77,6 +78,7 @@ async function leaseChain(
     pluginName,
     config: {},
     tenant,
+    lowered: {},
   }))
   const lease = await hosts.lease(specs)
   const steps = specs.map((spec): Step => ({
@@ -91,6 +93,7 @@ async function leaseChain(
     host: lease.hostOf(spec.key),
     onError: 'fail',
     timeoutMs: 2_000,
+    limits: PLUGIN_LIMITS,
     ordering: null,
     condition: null,
     scope: 'global',

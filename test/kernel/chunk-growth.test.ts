@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { EFFECT_LIMITS } from '../../kernel/effects/limits.ts'
+import { PLUGIN_LIMITS } from '../../kernel/plugin-limits.ts'
 import { startTierGateway } from '../support/tier-gateway.ts'
 import { ALL_TIERS } from '../sandbox/tiers.ts'
 
-const { chunkGrowthBytesMax } = EFFECT_LIMITS
+const { chunkGrowthBytesMax } = PLUGIN_LIMITS
 
 /** Answers with so many bytes at the end, whatever came; a handler that catches gets no further. */
 const body = (bytes: number) => `bodyFilter(pdk) {

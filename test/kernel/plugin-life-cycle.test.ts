@@ -13,7 +13,7 @@ function makePlugin(name: string, handlers: Partial<Plugin>): Plugin {
 }
 
 function instanceOf(pluginName: string, key = pluginName): LeasedInstance {
-  return { key, id: key, pluginName, config: {}, tenant: null }
+  return { key, id: key, pluginName, config: {}, tenant: null, lowered: {} }
 }
 
 function makeHosts(plugins: readonly Plugin[], inline: HostFactory = factory) {

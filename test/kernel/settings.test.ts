@@ -82,6 +82,7 @@ describe('a setting', () => {
       statusListen: { hostname: '127.0.0.1', port: 8007 },
       store: null,
       trustedIps: [],
+      limits: [],
       headerNames: 'sallyport',
       debugHeader: 'off',
       pluginGrants: {},
@@ -145,6 +146,7 @@ describe('a setting', () => {
         plugin: [{ path: '/p.js', tier: 'process' }],
         pluginGrants: {},
         vaultEnvPrefix: '',
+        limits: [],
       },
       positionals: ['kong.yml'],
     })
@@ -259,10 +261,56 @@ test('every default in the table is a value that the table accepts', () => {
 })
 
 test('the names of a setting follow from its key', () => {
-  expect(settingKeysOf('check')).toEqual(['plugin', 'pluginGrants', 'vaultEnvPrefix'])
+  expect(settingKeysOf('check')).toEqual(['plugin', 'pluginGrants', 'vaultEnvPrefix', 'limits'])
   expect(toFlag('proxyListen')).toBe('--proxy-listen')
   expect(toVariable('proxyListen')).toBe('SALLYPORT_PROXY_LISTEN')
   expect(toFileKey('proxyListen')).toBe('proxy_listen')
+  expect(toFlag('limits')).toBe('--limit')
+})
+
+describe('limits', () => {
+  const changes = (...given: Parameters<typeof read>) =>
+    Object.assign({}, ...read(...given).settings.limits) as object
+
+  test('are keys and values in the settings file, and one by one as a flag or in the variable', () => {
+    expect(changes([], {}, folderWith('limits:\n  logLinesMax: 20\n  loadMs: 900\n'))).toEqual({
+      logLinesMax: 20,
+      loadMs: 900,
+    })
+    expect(changes(['--limit', 'logLinesMax=20', '--limit=loadMs=900'])).toEqual({
+      logLinesMax: 20,
+      loadMs: 900,
+    })
+    expect(changes([], { SALLYPORT_LIMITS: 'logLinesMax=20, loadMs=900' })).toEqual({
+      logLinesMax: 20,
+      loadMs: 900,
+    })
+  })
+
+  test('of the file stay when a flag or the variable changes another one', () => {
+    const from = folderWith('limits: { logLinesMax: 1, loadMs: 1, timersMax: 1 }\n')
+    const env = { SALLYPORT_LIMITS: 'logLinesMax=2,loadMs=2' }
+    expect(changes(['--limit', 'logLinesMax=3'], env, from)).toEqual({
+      logLinesMax: 3,
+      loadMs: 2,
+      timersMax: 1,
+    })
+  })
+
+  test.each(['logLinesMax', 'logLinesMax=', 'logLinesMax=many', 'logLinesMax=-1', '=1', '[]'])(
+    'are refused when they are written like %j',
+    (text) => {
+      expect(() => read(['--limit', text])).toThrow(
+        `--limit ${JSON.stringify(text)}: expected NAME=NUMBER, like logLinesMax=20`,
+      )
+    },
+  )
+
+  test('are numbers in the settings file', () => {
+    expect(() => read([], {}, folderWith('limits: { logLinesMax: many }\n'))).toThrow(
+      'logLinesMax: expected a whole number, got "many"',
+    )
+  })
 })
 
 describe('what is granted to plugins', () => {

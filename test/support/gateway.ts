@@ -11,7 +11,10 @@ import {
 } from '../../kernel/gateway.ts'
 import { createLeanDataPath } from '../../kernel/http/lean/lean-data-path.ts'
 import { createHttpLimits } from '../../kernel/http/limits.ts'
+import { LimitBook } from '../../kernel/limit-book.ts'
 import type { PluginCode } from '../../kernel/plugin-host.ts'
+import { PLUGIN_LIMIT_ROWS } from '../../kernel/plugin-limits.ts'
+import { SANDBOX_LIMIT_ROWS } from '../../sandbox/limits.ts'
 import type { AccessEntry, AccessLog } from '../../kernel/telemetry/access-log.ts'
 import { toInlineCode } from './inline-plugins.ts'
 
@@ -61,9 +64,15 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     accessLog,
     ...options.gateway,
   })
+  const tables = [PLUGIN_LIMIT_ROWS, SANDBOX_LIMIT_ROWS]
+  const limits = new LimitBook(tables, options.gateway?.limits ?? {})
   let version = 0
   const reload = (yaml: string) =>
-    gateway.load({ version: ++version, hash: `h${version}`, entities: parse(yaml, plugins) })
+    gateway.load({
+      version: ++version,
+      hash: `h${version}`,
+      entities: parse(yaml, plugins, limits),
+    })
   await reload(options.yaml)
   const { address } = await gateway.listen({ hostname: '127.0.0.1', port: 0 })
   return {
@@ -78,11 +87,11 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   }
 }
 
-function parse(yaml: string, plugins: readonly PluginCode[]): Entities {
+function parse(yaml: string, plugins: readonly PluginCode[], limits: LimitBook): Entities {
   const known = new Map(
     plugins.map(({ manifest }) => [manifest.name, { ...manifest, name: manifest.name }]),
   )
-  const result = loadDeclarative(yaml, { filename: 'test.yml', plugins: known })
+  const result = loadDeclarative(yaml, { filename: 'test.yml', plugins: known, limits })
   if (!result.ok) throw new Error(result.errors.map(formatConfigError).join('\n'))
   return result.entities
 }

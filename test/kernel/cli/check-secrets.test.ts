@@ -5,6 +5,7 @@ import { definePlugin, toManifest } from '@sallyport/sdk'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { runCommand } from '../../../kernel/cli/run.ts'
 import type { Parts } from '../../../kernel/process/parts.ts'
+import { SANDBOX_LIMIT_ROWS } from '../../../sandbox/limits.ts'
 import type { Terminal } from '../../../kernel/cli/terminal.ts'
 import { createTestTerminal } from '../../support/terminal.ts'
 
@@ -12,7 +13,11 @@ const config = { type: 'object', additionalProperties: true } as const
 const bundled = definePlugin({ name: 'bundled', version: '1.0.0', config, log() {} })
 
 /** A plugin is described by a table instead of a sandbox: it asks for the secrets that begin so. */
-const parts: Pick<Parts, 'bundledPlugins' | 'readPluginSource' | 'describePlugin'> = {
+const parts: Pick<
+  Parts,
+  'bundledPlugins' | 'readPluginSource' | 'describePlugin' | 'sandboxLimitRows'
+> = {
+  sandboxLimitRows: () => Promise.resolve(SANDBOX_LIMIT_ROWS),
   bundledPlugins: () => Promise.resolve([bundled]),
   readPluginSource: (path) => Promise.resolve({ source: '', origin: path }),
   describePlugin: () =>

@@ -13,6 +13,7 @@ import { openPluginStore } from '../../../kernel/effects/sqlite-store.ts'
 import type { DoctorReport, Finding } from '../../../kernel/doctor/finding.ts'
 import type { SandboxAbility, SandboxInspection } from '../../../kernel/plugin-host.ts'
 import type { Parts } from '../../../kernel/process/parts.ts'
+import { SANDBOX_LIMIT_ROWS } from '../../../sandbox/limits.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-doctor-'))
 const file = `_format_version: "3.0"
@@ -79,6 +80,7 @@ const withPossible =
 function partsWith(inspectSandbox: Inspect): Parts {
   const parts: Partial<Parts> = {
     inspectSandbox,
+    sandboxLimitRows: () => Promise.resolve(SANDBOX_LIMIT_ROWS),
     bundledPlugins: () =>
       Promise.resolve([
         definePlugin({

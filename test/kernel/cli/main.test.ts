@@ -284,6 +284,66 @@ describe('start ends with one sentence and code 1', () => {
   })
 })
 
+describe('limits', () => {
+  test('that the operator changes hold in every part, and so do those that a tenant lowers', async () => {
+    const folder = await folderWithUpstream()
+    writeFileSync(join(folder, 'sallyport.yml'), 'limits: { headersMax: 20, logLinesMax: 3 }\n')
+    writeFileSync(
+      join(folder, 'lines.js'),
+      `export default {
+        name: 'lines', version: '1.0.0',
+        access(pdk) { for (let i = 0; i < 10; i++) pdk.log.warn('line of ' + pdk.request.getPath()) },
+      }`,
+    )
+    const file = join(folder, 'kong.yml')
+    const routes = `      - { name: first, paths: [/first], plugins: [{ name: lines }] }
+      - { name: own, paths: [/own], tenant: red, plugins: [{ name: lines }] }
+tenants: [{ name: red, limits: { logLinesMax: 2 } }]`
+    const plain = '      - { name: first, paths: [/first] }'
+    writeFileSync(file, readFileSync(file, 'utf8').replace(plain, routes))
+    const flags = ['--plugin', 'lines.js', '--limit', 'logLinesMax=5']
+    const { run, url } = await startGateway(folder, ...flags)
+    const linesOf = (path: string) => run.log.filter(({ msg }) => msg === `line of ${path}`).length
+    for (const path of ['/first', '/own']) expect((await fetch(url + path)).status).toBe(200)
+    // The last line that is allowed says that others were dropped.
+    await until(() => linesOf('/first') === 4 && linesOf('/own') === 1)
+    const headers = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`x-${i}`, '1']))
+    expect((await fetch(`${url}/first`, { headers })).status).toBe(431)
+
+    writeFileSync(file, readFileSync(file, 'utf8').replace('logLinesMax: 2', 'logLinesMax: 6'))
+    const refused = await run.logged('stays in force')
+    expect(refused.errors).toEqual([
+      expect.stringContaining(
+        'tenant "red": limits.logLinesMax: must be a whole number from 1 to 5, got 6',
+      ),
+    ])
+    writeFileSync(file, readFileSync(file, 'utf8').replace('logLinesMax: 6', 'logLinesMax: 4'))
+    await run.logged('was reloaded')
+    await fetch(`${url}/own`)
+    await until(() => linesOf('/own') === 1 + 3)
+  }, 60_000)
+
+  test.each([
+    [['--limit', 'handlerCpu=5'], 'there is no limit "handlerCpu"; did you mean "handlerCpuMs"?'],
+    [['--limit', 'loadMs=1'], 'loadMs 1: expected a whole number from 50 to 60000'],
+  ])(
+    'that cannot be changed like %j end the start with one sentence and code 2',
+    async (flags, text) => {
+      const folder = await folderWithUpstream()
+      const run = new Run(folder, [
+        'start',
+        '--config',
+        'kong.yml',
+        '--status-listen',
+        'off',
+        ...flags,
+      ])
+      expect(await run.ended).toBe(2)
+      expect(run.error).toBe(`sallyport: limits: ${text}\n`)
+    },
+  )
+})
+
 describe('the status listener', () => {
   test("tells readiness, and every plugin's and sandbox's figures by tenant", async () => {
     const folder = await folderWithUpstream()

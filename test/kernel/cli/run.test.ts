@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../../kernel/cli/commands.ts'
 import { runCommand } from '../../../kernel/cli/run.ts'
 import type { Parts } from '../../../kernel/process/parts.ts'
+import { SANDBOX_LIMIT_ROWS } from '../../../sandbox/limits.ts'
 import { createTestTerminal } from '../../support/terminal.ts'
 import { SETTINGS, settingKeysOf, toFlag } from '../../../kernel/settings.ts'
 
@@ -29,7 +30,11 @@ writeFileSync(
 const hello = definePlugin({ name: 'hello', version: '1.0.0', log() {} })
 
 /** Plugins are described by a table of paths instead of a sandbox. */
-const parts: Pick<Parts, 'bundledPlugins' | 'readPluginSource' | 'describePlugin'> = {
+const parts: Pick<
+  Parts,
+  'bundledPlugins' | 'readPluginSource' | 'describePlugin' | 'sandboxLimitRows'
+> = {
+  sandboxLimitRows: () => Promise.resolve(SANDBOX_LIMIT_ROWS),
   bundledPlugins: () => Promise.resolve([hello]),
   readPluginSource: (path) =>
     path.includes('nowhere')
@@ -122,6 +127,51 @@ describe('check', () => {
     expect(lines).toHaveLength(2)
     expect(lines[0]).toMatch(/^bad\.yml:7:\d+: route "b": paths/)
     expect(lines[1]).toMatch(/^bad\.yml:9:\d+: .*goodbye/)
+  })
+
+  test('names the tenant, the limit, its value and the ceiling', async () => {
+    const limits = 'logLinesMax: 100, fetchesPerCal: 1, startMs: 9000, cacheKeysMax: 0.5'
+    writeFileSync(
+      join(folder, 'limits.yml'),
+      `${good}tenants:\n  - { name: red, limits: { logLinesMax: 64, handlerCpuMs: 20 } }\n  - name: blue\n    limits: { ${limits} }\n`,
+    )
+    const blue = (line: string) =>
+      expect.stringMatching(new RegExp(`^limits\\.yml:13:\\d+: tenant "blue": limits\\.${line}$`))
+    const { code, error } = await run('check', 'limits.yml')
+    expect(code).toBe(1)
+    expect(error.trimEnd().split('\n')).toEqual([
+      blue('logLinesMax: must be a whole number from 1 to 64, got 100; a tenant may only lower it'),
+      blue('fetchesPerCal: unknown limit; did you mean "fetchesPerCall"\\?'),
+      blue('startMs: only the operator has a say in this limit, got 9000'),
+      blue('cacheKeysMax: must be a whole number from 1 to 1000, got 0.5'),
+    ])
+    const lowered = await run('check', 'limits.yml', '--limit', 'logLinesMax=20')
+    expect(lowered.error).toContain(
+      'tenant "red": limits.logLinesMax: must be a whole number from 1 to 20, got 64',
+    )
+  })
+
+  test('takes what the operator has raised as the ceiling', async () => {
+    writeFileSync(
+      join(folder, 'high.yml'),
+      `${good}tenants: [{ name: red, limits: { logLinesMax: 100 } }]\n`,
+    )
+    expect(await run('check', 'high.yml')).toMatchObject({ code: 1 })
+    expect(await run('check', 'high.yml', '--limit', 'logLinesMax=200')).toMatchObject({ code: 0 })
+  })
+
+  test.each([
+    ['logLinesMx=3', 'there is no limit "logLinesMx"; did you mean "logLinesMax"?'],
+    ['logLinesMax=0', 'logLinesMax 0: expected a whole number from 1 to 10000'],
+    ['keyLengthMax=9', 'keyLengthMax 9: this limit cannot be changed, it is fixed at 256'],
+    ['handlerCpuMs=401', 'handlerCpuMs 401: expected at most guestTurnMs, which is 400'],
+    ['connectionsMax=0', 'connectionsMax 0: expected a whole number from 1 to 1048576'],
+  ])('refuses the limit %s before it reads the file', async (limit, message) => {
+    expect(await run('check', 'good.yml', '--limit', limit)).toEqual({
+      code: 2,
+      out: '',
+      error: `sallyport: limits: ${message}\n`,
+    })
   })
 
   test('knows the plugins that it is given', async () => {

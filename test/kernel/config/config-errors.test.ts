@@ -281,11 +281,6 @@ const notServed: Row[] = [
     'consumers: [{ username: a, jwt_secrets: [{ key: k }] }]',
     ['2:28: consumer "a": jwt_secrets: this kind of credential is not served yet, got a list of 1'],
   ],
-  [
-    'limits of tenants',
-    'tenants: [{ name: t, limits: { a: 1 } }]',
-    ['2:22: tenant "t": limits: limits of a tenant are not served yet, got an object'],
-  ],
 ]
 
 const plugins: Row[] = [

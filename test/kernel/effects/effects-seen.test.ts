@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { PLUGIN_LIMITS } from '../../../kernel/plugin-limits.ts'
 import { EffectMeters } from '../../../kernel/effects/effect-meters.ts'
 import type { EffectStatus } from '../../../kernel/effects/effects.ts'
 import { PluginCache } from '../../../kernel/effects/plugin-cache.ts'
@@ -117,13 +118,14 @@ plugins: [${plugins}]
 describe('the cache', () => {
   it('counts what had to go because it was full, for whom it was kept', () => {
     const meters = new EffectMeters()
-    const cache = new PluginCache(meters, 3_000)
+    const cache = new PluginCache(meters, { ...PLUGIN_LIMITS, cacheWorkerBytesMax: 3_000 })
     const [a, b] = ['a', 'b'].map((tenant) => ({ pluginName: 'p', tenant })) as [never, never]
     const json = JSON.stringify('x'.repeat(997))
-    cache.set(b, 'k', '1', 60_000)
-    for (const key of ['1', '2', '3', '4']) cache.set(a, key, json, 60_000)
+    const entry = (value: string) => ({ json: value, ttlMs: 60_000, limits: PLUGIN_LIMITS })
+    cache.set(b, 'k', entry('1'))
+    for (const key of ['1', '2', '3', '4']) cache.set(a, key, entry(json))
     // What is written over or deleted has not been driven out.
-    cache.set(b, 'k', '2', 60_000)
+    cache.set(b, 'k', entry('2'))
     cache.delete(b, 'k')
     expect(meters.of(a).counts()).toMatchObject({ cacheEvictions: 2 })
     expect(meters.of(b).counts()).toMatchObject({ cacheEvictions: 0 })

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { PluginStoreSetting } from '../../../kernel/effects/plugin-store.ts'
 import { openPluginStore } from '../../../kernel/effects/sqlite-store.ts'
+import { PLUGIN_LIMITS } from '../../../kernel/plugin-limits.ts'
 
 const a = { pluginName: 'p', tenant: 'a' }
 const b = { pluginName: 'p', tenant: 'b' }
@@ -12,6 +13,7 @@ const entry = (json: string, expiresAtMs: number | null = null) => ({
   json,
   expiresAtMs,
   ifAbsent: false,
+  limits: PLUGIN_LIMITS,
 })
 const ALL = { prefix: '', after: '', limit: 1_000 }
 
@@ -51,14 +53,14 @@ describe.each([
   it('forgets what has run out', async () => {
     const { store, clock } = await open(make())
     await store.set(a, 'k', entry('1', 2_000))
-    await store.add(a, 'n', { amount: 1, expiresAtMs: 2_000 })
-    await store.add(a, 'n', { amount: 1, expiresAtMs: 9_000 })
+    await store.add(a, 'n', { amount: 1, expiresAtMs: 2_000, limits: PLUGIN_LIMITS })
+    await store.add(a, 'n', { amount: 1, expiresAtMs: 9_000, limits: PLUGIN_LIMITS })
     clock.nowMs = 1_999
     expect(await store.get(a, 'k')).toBe('1')
     clock.nowMs = 2_000
     expect(await store.get(a, 'k')).toBeNull()
     expect(await store.list(a, ALL)).toEqual([])
-    expect(await store.add(a, 'n', { amount: 5, expiresAtMs: null })).toBe(5)
+    expect(await store.add(a, 'n', { amount: 5, expiresAtMs: null, limits: PLUGIN_LIMITS })).toBe(5)
     expect(await store.set(a, 'k', { ...entry('2'), ifAbsent: true })).toBe(true)
   })
 
@@ -94,10 +96,14 @@ describe.each([
     const { store } = await open(make())
     for (let i = 0; i < 10_000; i++) await store.set(a, `k${i}`, entry('1'))
     await expect(store.set(a, 'more', entry('1'))).rejects.toMatchObject({ code: 'LIMIT' })
-    await expect(store.add(a, 'more', { amount: 1, expiresAtMs: null })).rejects.toMatchObject({
+    await expect(
+      store.add(a, 'more', { amount: 1, expiresAtMs: null, limits: PLUGIN_LIMITS }),
+    ).rejects.toMatchObject({
       code: 'LIMIT',
     })
-    expect(await store.add(a, 'k0', { amount: 1, expiresAtMs: null })).toBe(2)
+    expect(await store.add(a, 'k0', { amount: 1, expiresAtMs: null, limits: PLUGIN_LIMITS })).toBe(
+      2,
+    )
   })
 })
 
@@ -108,7 +114,11 @@ describe('a store in a file', () => {
     await one.store.set(a, 'k', entry('1'))
     expect(await two.store.get(a, 'k')).toBe('1')
     const additions = Array.from({ length: 200 }, (_, i) =>
-      (i % 2 === 0 ? one : two).store.add(a, 'n', { amount: 1, expiresAtMs: null }),
+      (i % 2 === 0 ? one : two).store.add(a, 'n', {
+        amount: 1,
+        expiresAtMs: null,
+        limits: PLUGIN_LIMITS,
+      }),
     )
     const sums = await Promise.all(additions)
     expect(new Set(sums).size).toBe(200)

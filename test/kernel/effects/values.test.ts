@@ -2,6 +2,7 @@ import type { Tier } from '../../../kernel/plugin-host.ts'
 import { describe, expect, it } from 'vitest'
 import { EffectMeters } from '../../../kernel/effects/effect-meters.ts'
 import { PluginCache } from '../../../kernel/effects/plugin-cache.ts'
+import { PLUGIN_LIMITS } from '../../../kernel/plugin-limits.ts'
 import { answering, askAnswered, startTierGateway } from '../../support/tier-gateway.ts'
 import { ALL_TIERS } from '../../sandbox/tiers.ts'
 
@@ -158,10 +159,12 @@ describe('the cache', () => {
   const a = { pluginName: 'p', tenant: 'a' }
   const b = { pluginName: 'p', tenant: 'b' }
 
+  const entry = (json: string, limits = PLUGIN_LIMITS) => ({ json, ttlMs: 60_000, limits })
+
   it('of one is full at 1,000 keys, and no other loses any', () => {
     const cache = new PluginCache(new EffectMeters())
-    cache.set(b, 'k', '1', 60_000)
-    for (let i = 0; i < 1_500; i++) cache.set(a, `k${i}`, '1', 60_000)
+    cache.set(b, 'k', entry('1'))
+    for (let i = 0; i < 1_500; i++) cache.set(a, `k${i}`, entry('1'))
     expect(cache.get(a, 'k0')).toBeNull()
     expect(cache.get(a, 'k499')).toBeNull()
     expect(cache.get(a, 'k500')).toBe(1)
@@ -171,17 +174,34 @@ describe('the cache', () => {
   it('of one is full at 10 MB', () => {
     const cache = new PluginCache(new EffectMeters())
     const json = JSON.stringify('x'.repeat(65_000))
-    for (let i = 0; i < 200; i++) cache.set(a, `k${i}`, json, 60_000)
+    for (let i = 0; i < 200; i++) cache.set(a, `k${i}`, entry(json))
     const kept = Array.from({ length: 200 }, (_, i) => cache.get(a, `k${i}`)).filter(Boolean)
     expect(kept).toHaveLength(Math.floor((10 * 1024 * 1024) / (json.length + 4)))
   })
 
   it('of all is full when it was told so, and the largest gives way', () => {
-    const cache = new PluginCache(new EffectMeters(), 100_000)
-    cache.set(b, 'k', JSON.stringify('x'.repeat(1_000)), 60_000)
-    for (let i = 0; i < 100; i++) cache.set(a, `k${i}`, JSON.stringify('x'.repeat(10_000)), 60_000)
+    const cache = new PluginCache(new EffectMeters(), {
+      ...PLUGIN_LIMITS,
+      cacheWorkerBytesMax: 100_000,
+    })
+    cache.set(b, 'k', entry(JSON.stringify('x'.repeat(1_000))))
+    for (let i = 0; i < 100; i++) cache.set(a, `k${i}`, entry(JSON.stringify('x'.repeat(10_000))))
     expect(cache.get(b, 'k')).not.toBeNull()
     expect(cache.get(a, 'k99')).not.toBeNull()
     expect(cache.get(a, 'k0')).toBeNull()
+  })
+
+  it('of one whose owner has lowered its limits gives way to them, and no other loses any', () => {
+    const cache = new PluginCache(new EffectMeters())
+    for (const owner of [a, b]) for (let i = 0; i < 10; i++) cache.set(owner, `k${i}`, entry('1'))
+    cache.set(a, 'new', entry('1', { ...PLUGIN_LIMITS, cacheKeysMax: 3 }))
+    const kept = (owner: typeof a) =>
+      [...Array.from({ length: 10 }, (_, i) => `k${i}`), 'new'].filter((key) =>
+        cache.get(owner, key),
+      )
+    expect(kept(a)).toEqual(['k8', 'k9', 'new'])
+    expect(kept(b)).toHaveLength(10)
+    cache.set(a, 'new', entry('1', { ...PLUGIN_LIMITS, cacheBytesMax: 9 }))
+    expect(kept(a)).toEqual(['k9', 'new'])
   })
 })

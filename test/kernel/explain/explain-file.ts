@@ -1,6 +1,7 @@
 import { definePlugin, toManifest } from '@sallyport/sdk'
 import { runCommand } from '../../../kernel/cli/run.ts'
 import type { Explanation } from '../../../kernel/explain/explain-request.ts'
+import { SANDBOX_LIMIT_ROWS } from '../../../sandbox/limits.ts'
 import type { Parts } from '../../../kernel/process/parts.ts'
 import { createTestTerminal } from '../../support/terminal.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -40,6 +41,7 @@ export async function explainFile(options: {
   const code = await runCommand({
     args: ['explain', '--config', 'kong.yml', ...(options.flags ?? [])],
     parts: {
+      sandboxLimitRows: () => Promise.resolve(SANDBOX_LIMIT_ROWS),
       bundledPlugins: () => Promise.resolve((options.plugins ?? []).map(toPlugin)),
     } as unknown as Parts,
     program: { file: '/nowhere', args: [], execArgv: [] },

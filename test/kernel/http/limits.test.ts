@@ -13,7 +13,6 @@ test('HTTP limits are the defaults with the changes that were asked for', () => 
   const limits = createHttpLimits({ headersMax: 10 })
   expect(limits.headersMax).toBe(10)
   expect(limits.targetBytesMax).toBe(8192)
-  expect(limits.drainMs).toBe(30_000)
 })
 
 test.each([
