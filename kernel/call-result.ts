@@ -26,6 +26,8 @@ const CHANGES_TARGET: ReadonlySet<unknown> = new Set<PdkMember>([
   'service.request.setQuery',
   'service.request.clearQueryArg',
 ])
+/** Where the value is of a member that takes a name before it. */
+const NAME_AND_VALUE = 2
 /** Where a member has its header, or an object of headers. */
 const HEADER_ARGUMENTS: ReadonlyMap<unknown, number> = new Map<PdkMember, number>([
   ['response.setHeader', 2],
@@ -125,6 +127,7 @@ function checkAmounts(changes: readonly unknown[]): void {
     if (CHANGES_TARGET.has(member)) targets++
     const at = HEADER_ARGUMENTS.get(member)
     if (at === undefined || change[at] === undefined) continue
+    if (at === NAME_AND_VALUE && typeof change[1] === 'string') length += change[1].length
     for (const text of textsOf(change[at])) {
       values++
       length += text.length
@@ -146,7 +149,7 @@ function checkAmounts(changes: readonly unknown[]): void {
 function textsOf(given: unknown): string[] {
   if (Array.isArray(given)) return given.flatMap(textsOf)
   if (typeof given !== 'object' || given === null) return [String(given)]
-  return Object.values(given).flatMap(textsOf)
+  return Object.entries(given).flatMap(([name, value]) => textsOf(value).map((text) => name + text))
 }
 
 function isLogLine(change: unknown): boolean {

@@ -75,12 +75,15 @@ class PhaseRun {
   }
 
   /** The steps right after this one that run in the same sandbox, whatever happens before them. */
-  #findFollowers({ host }: Step): PluginCall[] {
+  #findFollowers({ host, onError }: Step): PluginCall[] {
     const calls: PluginCall[] = []
+    // What is refused here its sandbox may have taken for good: who has followed it would run twice.
+    if (onError === 'skip') return calls
     for (let i = this.#next; i < this.#steps.length && calls.length < FOLLOWERS_MAX; i++) {
       const step = this.#steps[i]!
       if (step.host !== host || step.condition !== null) break
       calls.push(this.#newCall(step))
+      if (step.onError === 'skip') break
     }
     return calls
   }

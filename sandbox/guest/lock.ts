@@ -21,6 +21,8 @@ export function lockRealm(): void {
   // A function in its place would be called by the host's error handling, outside of every deadline.
   lock(Error, 'prepareStackTrace', undefined)
   lock(Error, 'stackTraceLimit', 10)
+  // An older V8 asks it how to split, and the calls of a crossing are told apart by splitting.
+  lock(String.prototype, Symbol.split, undefined)
   lockArrayBuffer()
 }
 
@@ -40,6 +42,6 @@ function lockArrayBuffer(): void {
   delete (Original.prototype as { resize?: unknown }).resize
 }
 
-function lock(object: object, name: string, value: unknown): void {
+function lock(object: object, name: string | symbol, value: unknown): void {
   defineProperty(object, name, { value, writable: false, configurable: false, enumerable: false })
 }

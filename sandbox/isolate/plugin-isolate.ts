@@ -72,8 +72,11 @@ export class PluginIsolate {
   readonly #context: ivm.Context
   readonly #sdk: string
   #postsLeft = POSTS_MAX
-  /** It lets rejections go unhandled. */
-  #isSloppy = false
+  /**
+   * Its handlers have waited, or let rejections go unhandled: what runs at the end of a turn must find the
+   * one call that it belongs to.
+   */
+  #crossesAlone = false
 
   constructor(options: PluginIsolateOptions) {
     const { isolatedVm, isolateBytesMax, sink, loadMs, turnMs } = options
@@ -134,26 +137,29 @@ export class PluginIsolate {
    * knows which of them it was, and the one end stands for all.
    */
   calls(calls: readonly GuestCall[]): TurnEnd[] {
-    if (calls.length === 1 || this.#isSloppy) {
+    if (calls.length === 1 || this.#crossesAlone) {
       const answer = this.#cross(this.#calls, this.#turnOptions, [toCallText(calls[0]!)])
+      if (answer === '') this.#crossesAlone = true
       return [typeof answer === 'string' ? toEnd(answer) : answer]
     }
     const text = calls.map(toCallText).join('\n')
     const answers = this.#cross(this.#calls, this.#turnOptions, [text])
-    if (typeof answers === 'string') return answers.split('\n').map(toEnd)
-    return answers.kind === 'error' ? this.#afterRejection(answers) : [answers]
+    if (typeof answers !== 'string') {
+      return answers.kind === 'error' ? this.#afterRejection() : [answers]
+    }
+    const ends = answers.split('\n').map(toEnd)
+    if (ends.at(-1)!.kind === 'waiting') this.#crossesAlone = true
+    return ends
   }
 
   /**
-   * A rejection that nobody handled came up among several calls, and took the answers with it. The last
-   * of those that ran is told; the guest still has the answers of the others. From now on each call of
-   * such a plugin crosses alone.
+   * A rejection that nobody handled came up among several calls, and took their answers with it, which
+   * the guest still has. Whose it was is not known, so none fails for it; from now on it will be.
    */
-  #afterRejection(rejection: TurnEnd): TurnEnd[] {
-    this.#isSloppy = true
+  #afterRejection(): TurnEnd[] {
+    this.#crossesAlone = true
     const answers = this.#cross(this.#dispatch, this.#turnOptions, ['answers', 0])
-    if (typeof answers !== 'string') return [answers]
-    return [...answers.split('\n').slice(0, -1).map(toEnd), rejection]
+    return typeof answers === 'string' ? answers.split('\n').map(toEnd) : [answers]
   }
 
   effectResult(id: number, ok: boolean, valueJson: string): TurnEnd {

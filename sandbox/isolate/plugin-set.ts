@@ -34,6 +34,8 @@ export class PluginSet {
   readonly #waiting = new Map<number, PluginIsolate>()
   /** Calls that ended in the turn in which they began to wait. */
   readonly #endedEarly = new Set<number>()
+  /** The calls that an isolate has been given and has not answered. */
+  #turn: { readonly isolate: PluginIsolate; readonly calls: readonly GuestCall[] } | null = null
   readonly #joint = new Map<number, Joint>()
   #staged = new Map<string, PluginIsolate>()
 
@@ -46,11 +48,14 @@ export class PluginSet {
       ...this.#options,
       sink: {
         effect: (guestId, callId, member, argsJson) => {
+          if (!this.#owns(isolate, callId)) return
           const id = this.#takeEffectId()
           this.#effects.set(id, { isolate, guestId, callId })
           this.#options.sink.effect(id, callId, member, argsJson)
         },
-        end: (callId, end) => this.#onEnd(callId, end),
+        end: (callId, end) => {
+          if (this.#owns(isolate, callId)) this.#onEnd(callId, end)
+        },
       },
     })
     const end = isolate.load(source, `${pluginName}.js`)
@@ -88,7 +93,9 @@ export class PluginSet {
     const { instanceKey } = calls[0]!
     const isolate = this.#byInstance.get(instanceKey)
     if (isolate === undefined) return [toFailed(`there is no instance "${instanceKey}"`)]
+    this.#turn = { isolate, calls }
     const ends = isolate.calls(calls)
+    this.#turn = null
     for (let i = 0; i < ends.length; i++) {
       const { id } = calls[i]!
       if (ends[i]!.kind !== 'waiting') this.#forgetEffects(id)
@@ -184,6 +191,13 @@ export class PluginSet {
     this.#count(joint, ended)
     if (joint.left > 0) return
     this.#options.sink.end(callId, this.#finish(callId, joint))
+  }
+
+  /** What a guest says is for its own calls, whatever id it has found. */
+  #owns(isolate: PluginIsolate, callId: number): boolean {
+    if (this.#joint.has(callId) || this.#waiting.get(callId) === isolate) return true
+    if (this.#turn?.isolate !== isolate) return false
+    return this.#turn.calls.some(({ id }) => id === callId)
   }
 
   #forget(callId: number): void {

@@ -45,6 +45,10 @@ export class ActiveCall {
     })
   }
 
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   get piece(): Piece | null {
     return this.#piece
   }

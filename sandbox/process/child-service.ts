@@ -55,7 +55,7 @@ export class ChildService {
   /** What a `follow` goes on with; null when the last call has not ended so that one could. */
   #trail: { readonly phase: string; readonly view: string; readonly results: string[] } | null =
     null
-  #flushedMs = 0
+  #heldSinceMs: number | null = null
   /** Set when an isolate was stopped from outside: no further work can be done. */
   isBroken = false
 
@@ -72,9 +72,8 @@ export class ChildService {
       return
     }
     if (message.name === 'follow') {
-      while (this.#calls.length > 0 && !this.isBroken) this.#doSome()
-      if (!this.isBroken) this.#follow(message)
-      if (this.isBroken || Date.now() - this.#flushedMs >= HELD_MS) this.#flush()
+      while (this.#calls.length > 0 && !this.isBroken) this.#inTime(() => this.#doSome())
+      if (!this.isBroken) this.#inTime(() => this.#follow(message))
       return
     }
     this.doCalls()
@@ -94,7 +93,14 @@ export class ChildService {
 
   #flush(): void {
     this.#port.flush()
-    this.#flushedMs = Date.now()
+    this.#heldSinceMs = null
+  }
+
+  /** What ends are held back is charged to the first of them: not for long, and no second handler. */
+  #inTime(work: () => void): void {
+    this.#heldSinceMs ??= Date.now()
+    work()
+    if (this.isBroken || Date.now() - this.#heldSinceMs >= HELD_MS) this.#flush()
   }
 
   #fits({ instanceKey }: Call): boolean {

@@ -1,7 +1,11 @@
 import type { HostCall } from '../../kernel/plugin-host.ts'
-import type { Message } from '@sallyport/sdk/protocol'
+import { type Message, ProtocolError } from '@sallyport/sdk/protocol'
 import { Piece, type PieceEvents } from './piece.ts'
 import type { SandboxProcess } from './sandbox-process.ts'
+
+/** As many effects as a handler may have under way, and timers, with arguments as long as a result. */
+const KEPT_MAX = 256
+const KEPT_LENGTH_MAX = 4 * 1024 * 1024
 
 type End = Message<'result' | 'failed'>
 
@@ -13,6 +17,7 @@ export class Follower {
   readonly piece: Piece
   readonly process: SandboxProcess
   readonly #effects: Message<'effect'>[] = []
+  #keptLength = 0
   #end: End | null = null
   #events: PieceEvents | null = null
 
@@ -26,7 +31,7 @@ export class Follower {
         else this.#events.onEnd?.(end)
       },
       onEffect: (effect) => {
-        if (this.#events === null) this.#effects.push(effect)
+        if (this.#events === null) this.#keep(effect)
         else this.#events.onEffect?.(effect)
       },
       onAck: () => this.#events?.onAck?.(),
@@ -44,6 +49,15 @@ export class Follower {
     this.#events = events
     for (const effect of this.#effects.splice(0)) events.onEffect?.(effect)
     if (this.#end !== null) events.onEnd?.(this.#end)
+  }
+
+  /** Its call is claimed within the turn that brings the end before it: what comes until then is little. */
+  #keep(effect: Message<'effect'>): void {
+    this.#effects.push(effect)
+    this.#keptLength += (effect.args as string).length
+    if (this.#effects.length > KEPT_MAX || this.#keptLength > KEPT_LENGTH_MAX) {
+      throw new ProtocolError('a call asks for more than can be before its turn has come')
+    }
   }
 
   /** Its turn will not come. */

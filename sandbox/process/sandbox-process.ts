@@ -257,6 +257,7 @@ export class SandboxProcess {
       throw new ProtocolError(`effect ${message.id} for ${message.call}, which cannot have it`)
     }
     if (piece.isCancelled) return
+    piece.hasAsked = true
     this.#effects.set(message.id, piece)
     piece.onEffect?.(message)
   }
@@ -298,11 +299,13 @@ export class SandboxProcess {
     const pieces = this.#queue.slice(this.#first)
     const isUnsure = !this.#isBetween && this.#mayBeOneOf(pieces)
     const head = this.#isBetween || isUnsure ? null : (pieces.shift() ?? null)
+    // What has asked for something has begun, whoever it was that ended the child.
+    const queued = isUnsure ? pieces.filter(({ hasAsked }) => !hasAsked) : pieces
     this.#onDown({
       reason: told,
       head,
       isUnsure,
-      queued: pieces,
+      queued,
       waiting: [...this.#waiting.values()],
     })
   }

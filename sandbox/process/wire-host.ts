@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HostFailure, type HostFailureKind } from '@sallyport/sdk'
-import type { Message } from '@sallyport/sdk/protocol'
+import { type Message, ProtocolError } from '@sallyport/sdk/protocol'
 import type {
   HostCall,
   HostState,
@@ -178,7 +178,8 @@ export class WireHost implements PluginHost {
 
   #submit(active: ActiveCall): void {
     const process = this.#supervisor.process!
-    active.submit(process, this.#eventsOf(active, process))
+    active.submit(process, this.#eventsOf(active, process, null))
+    if (active.isOver) return
     const { followers = [] } = active.call
     const { watch } = this.#supervisor
     if (!this.takesFollowers || watch.isWary) return
@@ -188,12 +189,12 @@ export class WireHost implements PluginHost {
     }
   }
 
-  #eventsOf(active: ActiveCall, process: SandboxProcess): PieceEvents {
+  #eventsOf(active: ActiveCall, process: SandboxProcess, follower: Follower | null): PieceEvents {
     return {
       onEnd: (message) => {
         checkBounds(message, this.#limits)
         if (message.name === 'result') active.onResult(message)
-        else if (message.kind === 'skipped') this.#onSkipped(active)
+        else if (message.kind === 'skipped') this.#onSkipped(active, follower)
         else this.#onFailed(active, process, message)
       },
       onEffect: (message) => this.#onEffect(active, process, message),
@@ -203,11 +204,12 @@ export class WireHost implements PluginHost {
 
   #claim(active: ActiveCall, follower: Follower): void {
     active.follow(follower.process, follower.piece)
-    follower.claim(this.#eventsOf(active, follower.process))
+    follower.claim(this.#eventsOf(active, follower.process, follower))
   }
 
   /** What it was to follow has not left its view to it: it gets one of its own. */
-  #onSkipped(active: ActiveCall): void {
+  #onSkipped(active: ActiveCall, follower: Follower | null): void {
+    if (follower === null) throw new ProtocolError('a call that follows nothing cannot be skipped')
     active.takeBack()
     if (this.#supervisor.state === 'ready') this.#held.submit(active)
   }

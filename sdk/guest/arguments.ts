@@ -36,6 +36,7 @@ export function badArgument(member: string, wanted: string, value: unknown): Pdk
 const knownNames = new SafeMap<string, boolean>()
 let knownCount = 0
 const KNOWN_MAX = 256
+const KNOWN_LENGTH_MAX = 64
 
 /** The name as it was given. */
 export function checkHeaderName(member: string, name: unknown): string {
@@ -58,6 +59,7 @@ function isSettable(member: string, name: unknown): boolean {
     throw badArgument(member, 'a header name', name)
   }
   const settable = test(FRAMING_HEADER, name) === null
+  if (name.length > KNOWN_LENGTH_MAX) return settable
   if (knownCount++ >= KNOWN_MAX) {
     knownNames.clear()
     knownCount = 1

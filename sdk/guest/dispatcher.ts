@@ -168,8 +168,11 @@ export class Dispatcher {
     for (let at = 0; at < lines.length; at += CALL_LINES) {
       const answer = this.#call(lines, at)
       answers = at === 0 ? answer : `${answers}\n${answer}`
-      if (answer === '' || dateNow() - beganMs >= CALLS_MS) break
+      if (answer === '') return (this.#answers = answers)
+      if (dateNow() - beganMs >= CALLS_MS) break
     }
+    // Nobody waits: what one of them has left to run by itself belongs to none of the others.
+    if (lines.length > CALL_LINES) this.#current = null
     return (this.#answers = answers)
   }
 

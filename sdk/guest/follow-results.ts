@@ -16,9 +16,12 @@ export function followResults(call: HandlerCall, { results, plugin }: Before): v
     const { changes, shared } = results[i]!
     if (shared !== undefined) ctx.shared = shared
     for (let j = 0; j < changes.length; j++) {
-      const [member, ...args] = changes[j]! as readonly [PdkMember, ...unknown[]]
+      const change = changes[j]!
+      const member = change[0] as PdkMember
+      // Nothing that a plugin can patch looks at what is not told.
       if (PDK_MEMBERS[member].told !== true) continue
-      for (let k = 0; k < args.length; k++) args[k] = toArgument(args[k])
+      const args: unknown[] = []
+      for (let k = 1; k < change.length; k++) args[k - 1] = toArgument(change[k])
       const make = PDK_IMPLEMENTATION[member] as Make
       make(call, ...args)
     }

@@ -274,6 +274,27 @@ describe('calls that had no answer', () => {
   })
 })
 
+test('a call that has asked for something is not done again when its child dies among several', async () => {
+  const { host } = await startWith(([type, id], reply) => {
+    if (type !== CALL) return
+    reply([[EFFECT, id + 100, id, 'cache.set', '["k",1]']])
+    setImmediate(() => reply(Buffer.from([0, 0, 0, 0])))
+  })
+  const [first, second] = [makeCall({ key: 'key' }), makeCall({ key: 'key' })]
+  const ends = await Promise.allSettled([host.call(first), host.call(second)])
+  expect(ends[0]).toMatchObject({ status: 'rejected', reason: { kind: 'killed' } })
+  expect(first.effects.length + second.effects.length).toBeLessThanOrEqual(1)
+  await host.close()
+})
+
+test('a call that follows nothing cannot be skipped', async () => {
+  const { host } = await startWith(([type, id], reply) => {
+    if (type === CALL) reply([[7, id, 'skipped', 'no', false, '[]']])
+  })
+  await expect(host.call(makeCall({ key: 'key' }))).rejects.toMatchObject({ kind: 'killed' })
+  await host.close()
+})
+
 test('what comes for a call that was cancelled is ignored until the cancel is answered', async () => {
   const frames: Frame[] = []
   const { host } = await startWith((frame, reply) => {

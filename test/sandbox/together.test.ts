@@ -83,3 +83,26 @@ describe.each(TIERS)('calls at the same time in the %s tier', (tier) => {
     expect(host.stats()).toMatchObject({ kills: 0, timeouts: 0 })
   })
 })
+
+test('what runs by itself after its call lands on no other, and fails none', async () => {
+  const body = `access(pdk) {
+    const id = pdk.request.getId()
+    if (id === 'floating') {
+      Promise.resolve().then(() => { console.log('of floating'); setTimeout(() => undefined, 1) })
+      Promise.reject(new Error('of floating'))
+    }
+    pdk.log.info(id)
+  }`
+  const { host } = await startHost('process', [makePlugin('p', body)])
+  hosts.push(host)
+  const calls = ['one', 'floating', 'last'].map((id) =>
+    makeCall({ key: 'key', view: { request: { id } } }),
+  )
+  const ends = await Promise.allSettled(calls.map(async (call) => host.call(call)))
+  expect(ends.filter(({ status }) => status === 'rejected').length).toBeLessThanOrEqual(1)
+  expect(ends[0]).toMatchObject({ status: 'fulfilled' })
+  expect(ends[2]).toMatchObject({ status: 'fulfilled' })
+  expect(calls[0]!.applied).toEqual([{ changes: [['log.info', 'one']] }])
+  expect(calls[2]!.applied).toEqual([{ changes: [['log.info', 'last']] }])
+  expect(calls[2]!.effects).toEqual([])
+})
