@@ -1,4 +1,9 @@
-import type { LimitChanges, LimitRow, LimitTable } from '@sallyport/sdk/limits'
+import {
+  type LimitChanges,
+  type LimitRow,
+  type LimitTable,
+  resolveLimit,
+} from '@sallyport/sdk/limits'
 import { didYouMean, quote } from './config/config-error.ts'
 import { PLUGIN_LIMIT_ROWS } from './plugin-limits.ts'
 
@@ -66,9 +71,7 @@ export class LimitBook {
   }
 
   #valueOf(name: string): number {
-    const { default: byDefault, atMost } = this.#rows[name]!
-    const own = this.changes[name] ?? byDefault
-    return atMost === undefined ? own : Math.min(own, this.#valueOf(atMost))
+    return resolveLimit(this.#rows, this.changes, name)
   }
 }
 

@@ -30,14 +30,16 @@ export function resolveLimits<Table extends LimitTable>(
   rows: Table,
   changes: LimitChanges,
 ): LimitValues<Table> {
-  const valueOf = (name: string): number => {
-    const { default: byDefault, atMost } = rows[name]!
-    const own = changes[name] ?? byDefault
-    return atMost === undefined ? own : Math.min(own, valueOf(atMost))
-  }
   return Object.fromEntries(
-    Object.keys(rows).map((name) => [name, valueOf(name)]),
+    Object.keys(rows).map((name) => [name, resolveLimit(rows, changes, name)]),
   ) as LimitValues<Table>
+}
+
+/** One limit of a table with these changes. */
+export function resolveLimit(rows: LimitTable, changes: LimitChanges, name: string): number {
+  const { default: byDefault, atMost } = rows[name]!
+  const own = changes[name] ?? byDefault
+  return atMost === undefined ? own : Math.min(own, resolveLimit(rows, changes, atMost))
 }
 
 const KB = 1024

@@ -65,13 +65,13 @@ export class ChildWatch {
 
   /** Whether calls must go one by one, or there is little left of the budget: nothing is sent ahead. */
   get isWary(): boolean {
-    return this.#nowMs() < this.#suspectUntilMs || this.isScarce
+    return this.#isSuspect || this.isScarce
   }
 
   /** Whether the child may be given one more call: suspicion and the tenant's budget decide. */
   mayBegin(): boolean {
     const pieces = this.#process?.pieces ?? 0
-    if (pieces > 0 && this.#nowMs() < this.#suspectUntilMs) return false
+    if (pieces > 0 && this.#isSuspect) return false
     return this.#budget?.mayBegin(pieces) ?? true
   }
 
@@ -88,6 +88,10 @@ export class ChildWatch {
   /** Of the child in service; 0 while there is none. */
   get rssBytes(): number {
     return this.#usage()?.rssBytes ?? 0
+  }
+
+  get #isSuspect(): boolean {
+    return this.#nowMs() < this.#suspectUntilMs
   }
 
   #usage(): ProcessUsage | null {

@@ -1,7 +1,7 @@
 /**
  * The sandbox host process. It reads frames from descriptor 3, does the work strictly in order, and
- * writes the answers before it goes on, those of a few calls that cross together at once. It has no event loop to speak of: reading blocks, and nothing happens but
- * because of a frame. It ends when the descriptor is closed.
+ * writes the answers before it goes on, those of a few calls that cross together at once. It has no
+ * event loop to speak of: reading blocks, and nothing happens but because of a frame. It ends when the descriptor is closed.
  */
 import { readSync, writeSync } from 'node:fs'
 import {
