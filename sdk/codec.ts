@@ -1,6 +1,5 @@
 import { Packr } from 'msgpackr/pack'
 import { Unpackr } from 'msgpackr/unpack'
-import { checkMsgpack } from './msgpack-check.ts'
 import { ProtocolError } from './protocol.ts'
 
 /** What a frame may be. */
@@ -104,14 +103,6 @@ export class FrameEncoder {
 
 /** Reads what lies between `start` and `end`. Throws a `ProtocolError` when it is not as it should be. */
 export type ReadFrame<T> = (bytes: Buffer, start: number, end: number) => T
-
-/** The value in a frame, whatever it is. */
-export function valueReader({ depthMax } = FRAME_LIMITS): ReadFrame<unknown> {
-  return (bytes, start, end) => {
-    checkMsgpack(bytes, start, end, depthMax)
-    return unpack(bytes.subarray(start, end))
-  }
-}
 
 const unpackr = new Unpackr({ useRecords: false, moreTypes: false, int64AsType: 'number' })
 

@@ -1,5 +1,5 @@
 import { FRAME_LIMITS, type FrameEncoder, unpack } from './codec.ts'
-import { endOfItem } from './msgpack-check.ts'
+import { endOfValue } from './msgpack-check.ts'
 import {
   FAILED_KINDS,
   type FailedKind,
@@ -181,7 +181,7 @@ export class MessageReader<From extends Sender> {
   #readValue(): unknown {
     const depthMax = FRAME_LIMITS.depthMax + (this.encoding === 'json' ? 0 : ENVELOPE_NESTING)
     const start = this.#at
-    this.#at = endOfItem({ bytes: this.#bytes, end: this.#end, depthMax }, start)
+    this.#at = endOfValue({ bytes: this.#bytes, end: this.#end, depthMax }, start, 1)
     return unpack(this.#bytes.subarray(start, this.#at))
   }
 }

@@ -4,21 +4,11 @@ import { ProtocolError } from './protocol.ts'
  * Walks the bytes of one msgpack value before a decoder sees them, and refuses what we never send:
  * extensions (msgpackr would read records and dates from them), the unused byte 0xc1, nesting beyond
  * `depthMax`, map keys that are not strings, integers that a number cannot hold, lengths beyond the
- * frame, bytes after the value. Nothing is allocated, so a length bomb costs nothing.
+ * frame. Nothing is allocated, so a length bomb costs nothing. The value at `at` lies so deep already;
+ * returns where the next one begins.
  */
-export function checkMsgpack(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  depthMax: number,
-): void {
-  const at = walk({ bytes, end, depthMax }, start, 0)
-  if (at !== end) throw new ProtocolError(`a frame has ${end - at} bytes after its value`)
-}
-
-/** Checks the one value at `at`, in the array of a frame, and returns where the next one begins. */
-export function endOfItem(frame: Frame, at: number): number {
-  return walk(frame, at, 1)
+export function endOfValue(frame: Frame, at: number, depth: number): number {
+  return walk(frame, at, depth)
 }
 
 interface Frame {

@@ -25,6 +25,5 @@ export {
   FrameEncoder,
   type FrameLimits,
   type ReadFrame,
-  valueReader,
 } from './codec.ts'
 export { addMessage, MessageReader } from './message-codec.ts'

@@ -11,8 +11,8 @@ import {
   ProtocolError,
   type ReadFrame,
   type Sender,
-  valueReader,
 } from '@sallyport/sdk/protocol'
+import { valueReader } from '../support/value-reader.ts'
 
 const ID_MAX = 0xffff_ffff
 const ENVELOPE_NESTING = 4

@@ -1,13 +1,14 @@
 import { EventEmitter } from 'node:events'
 import { duplexPair } from 'node:stream'
 import type { ChildProcess } from 'node:child_process'
-import { FrameDecoder, FrameEncoder, valueReader } from '@sallyport/sdk/protocol'
+import { FrameDecoder, FrameEncoder } from '@sallyport/sdk/protocol'
 import { describe, expect, test } from 'vitest'
 import { ProcessHost } from '../../sandbox/process/host.ts'
 import type { LaunchedChild } from '../../sandbox/process/launch.ts'
 import { SparePool } from '../../sandbox/process/spare-pool.ts'
 import { withLimits } from '../../sandbox/limits.ts'
 import { makeCall, makeHostOptions, makePlugin } from '../support/host-call.ts'
+import { valueReader } from '../support/value-reader.ts'
 
 type Frame = [type: number, id: number, ...fields: unknown[]]
 type Reply = (frames: readonly unknown[] | Buffer) => void

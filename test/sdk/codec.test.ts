@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { FrameDecoder, FrameEncoder, ProtocolError, valueReader } from '@sallyport/sdk/protocol'
+import { FrameDecoder, FrameEncoder, ProtocolError } from '@sallyport/sdk/protocol'
+import { valueReader } from '../support/value-reader.ts'
 
 function encode(...values: unknown[]): Buffer {
   const encoder = new FrameEncoder()

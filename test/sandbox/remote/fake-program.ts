@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { FrameDecoder, FrameEncoder, valueReader } from '@sallyport/sdk/protocol'
+import { FrameDecoder, FrameEncoder } from '@sallyport/sdk/protocol'
+import { valueReader } from '../../support/value-reader.ts'
 
 export type Frame = [type: number, id: number, ...fields: unknown[]]
 /** Frames, or bytes as they are. */
