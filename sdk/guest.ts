@@ -17,7 +17,16 @@ export {
   checkWhole,
 } from './guest/arguments.ts'
 export { fromBase64, fromLatin1, toBase64, toLatin1 } from './guest/base64.ts'
-export { type Before, type GuestCall, toCallText } from './guest/call-text.ts'
+export {
+  type Before,
+  CALL_HEAD_LINES,
+  CALL_LINES,
+  FAILED_MARK,
+  FINAL_MARK,
+  type GuestCall,
+  LEFT,
+  toCallText,
+} from './guest/call-text.ts'
 export { Dispatcher } from './guest/dispatcher.ts'
 export type { HandlerCall } from './guest/handler-call.ts'
 export { toLogText } from './guest/log-text.ts'

@@ -17,9 +17,9 @@
  * `VIEW_PARTS` in `call-view.ts`: parts that nobody looks at need not be parsed.
  *
  * Order. The gateway opens with `hello`; the host answers `welcome` or closes. After that the gateway
- * sends work: `load`, `configure`, `call`, `follow`, `effectResult`, `cancel`, `ping`, `stats`, `close`. The host does it
- * strictly in the order received, one piece at a time, and ends each piece with exactly one frame
- * before it begins the next:
+ * sends work: `load`, `configure`, `call`, `effectResult`, `cancel`, `ping`, `stats`, `close`. The host
+ * does it strictly in the order received, one piece at a time, and ends each piece with exactly one
+ * frame before it begins the next:
  *
  *   `result` / `failed` with the id of the work   it is finished
  *   `ack` with the id of the work                 its turn is over; what is not finished waits
@@ -33,10 +33,12 @@
  * the host the second. `cancel` names a call in `call`: after its `ack` nothing may come for that
  * call; before, what comes is ignored. `ping` is work that does nothing: slow is not dead.
  *
- * Together. A host of the `process` tier may begin calls that lie one behind the other before it has
- * written the ends of those before: to cross into an isolate costs more than most handlers. When it is
- * lost meanwhile, nobody knows which of them it was. None has done anything beyond it, so all are sent
- * again, and for some time one by one. `follow` is sent to such hosts only.
+ * Together. What a frame costs is most of what a call costs where code is interpreted, so a host of the
+ * `process` tier, and no other, is given calls of one plugin in one frame, `calls`, as the text that it
+ * hands on to its isolate unread; each is a piece of work of its own. It may begin them before it has
+ * written the ends of those before, and `results` ends the oldest of them that have one, a line each.
+ * When it is lost meanwhile, nobody knows which of them it was. None has done anything beyond it, so all
+ * are sent again, and for some time one by one. `follow` is work for such hosts only as well.
  *
  * One effect is no PDK member: `timer.sleep` [milliseconds]. A host of the `process` tier does not wake
  * up by itself: all that it does, it does because of a frame, so its gateway always knows what it is
@@ -147,7 +149,14 @@ export const MESSAGES = {
     from: 'gateway',
     fields: { instanceKey: 'string', timeoutMs: 'uint', plugin: 'payload' },
   },
+  /**
+   * Calls of one plugin, whose lines are as `toCallText` writes them. Each line of its own `id` begins a
+   * call; that of the frame is the first.
+   */
+  calls: { type: 16, from: 'gateway', fields: { text: 'string' } },
   result: { type: 6, from: 'host', fields: { payload: 'payload' } },
+  /** Results of the oldest pieces, a line of JSON each; the first is that of `id`. All are calls. */
+  results: { type: 17, from: 'host', fields: { text: 'string' } },
   /**
    * `decided`: the handler had already called `response.exit`. `log`: the lines it wrote before, a
    * list of `[level, text]`.

@@ -117,7 +117,7 @@ export class IsolateHost implements PluginHost {
     const { call, id } = active
     this.#calls.set(id, active)
     const { instanceKey, phase } = call
-    const [end] = this.#plugins!.calls([{ id, instanceKey, phase, view: call.view() }]) as [TurnEnd]
+    const end = this.#plugins!.call({ id, instanceKey, phase, view: call.view() })
     if (end.kind === 'waiting') return active.wait(() => this.#forget(active))
     this.#calls.delete(id)
     if (end.kind === 'result' && !active.isWaitedFor) {

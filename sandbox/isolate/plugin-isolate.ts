@@ -2,7 +2,8 @@ import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import type { Dispatch, Guest, GuestOperation, RunCalls } from '../guest/main.ts'
-import { type GuestCall, type GuestPort, type PostKind, toCallText } from '@sallyport/sdk/guest'
+import { FINAL_MARK, type GuestPort, LEFT, type PostKind } from '@sallyport/sdk/guest'
+import { areResults, endOfCalls, isFailure, isFinal, splitAnswers } from './call-lines.ts'
 import type { IsolatedVm } from './load-isolated-vm.ts'
 import { evaluatePlugin } from './evaluate-plugin.ts'
 
@@ -132,34 +133,35 @@ export class PluginIsolate {
   }
 
   /**
-   * Runs calls in one crossing. The ends are those of the first calls in their order, at least one: the
-   * others have not begun. When the isolate cannot be used any more and there are several calls, nobody
-   * knows which of them it was, and the one end stands for all.
+   * Runs calls (`toCallText`) in one crossing; the answers are those of the first, at least one. When the
+   * isolate cannot be used any more and there are several calls, nobody knows which of them it was, and
+   * the end stands for all.
    */
-  calls(calls: readonly GuestCall[]): TurnEnd[] {
-    if (calls.length === 1 || this.#crossesAlone) {
-      const answer = this.#cross(this.#calls, this.#turnOptions, [toCallText(calls[0]!)])
-      if (answer === '') this.#crossesAlone = true
-      return [typeof answer === 'string' ? toEnd(answer) : answer]
-    }
-    const text = calls.map(toCallText).join('\n')
+  calls(text: string): string | TurnEnd {
+    if (this.#crossesAlone) return this.#firstOf(text)
     const answers = this.#cross(this.#calls, this.#turnOptions, [text])
     if (typeof answers !== 'string') {
-      return answers.kind === 'error' ? this.#afterRejection() : [answers]
+      const isUnsure = answers.kind === 'error' && endOfCalls(text, 1) !== null
+      return isUnsure ? this.#afterRejection() : answers
     }
-    const ends = answers.split('\n').map(toEnd)
-    if (ends.at(-1)!.kind === 'waiting') this.#crossesAlone = true
-    return ends
+    if (!areResults(answers) && splitAnswers(answers).lines.at(-1) === '') this.#crossesAlone = true
+    return answers
+  }
+
+  #firstOf(text: string): string | TurnEnd {
+    const end = endOfCalls(text, 1)
+    if (end === null) return this.#cross(this.#calls, this.#turnOptions, [text])
+    const answer = this.#cross(this.#calls, this.#turnOptions, [text.slice(0, end - 1)])
+    return typeof answer === 'string' ? `${answer}\n${LEFT}` : answer
   }
 
   /**
    * A rejection that nobody handled came up among several calls, and took their answers with it, which
    * the guest still has. Whose it was is not known, so none fails for it; from now on it will be.
    */
-  #afterRejection(): TurnEnd[] {
+  #afterRejection(): string | TurnEnd {
     this.#crossesAlone = true
-    const answers = this.#cross(this.#dispatch, this.#turnOptions, ['answers', 0])
-    return typeof answers === 'string' ? answers.split('\n').map(toEnd) : [answers]
+    return this.#cross(this.#dispatch, this.#turnOptions, ['answers', 0])
   }
 
   effectResult(id: number, ok: boolean, valueJson: string): TurnEnd {
@@ -220,7 +222,7 @@ export class PluginIsolate {
     if (kind === 'result' || kind === 'final' || kind === 'failed') {
       const payload = String(rest[0])
       if (kind === 'failed') this.#sink.end(id, { kind, payload })
-      else this.#sink.end(id, { kind: 'result', payload, isFinal: kind === 'final' })
+      else this.#sink.end(id, toEnd(kind === 'final' ? FINAL_MARK + payload : payload))
       return
     }
     const [callId, member, args] = rest
@@ -248,15 +250,11 @@ export function reasonOf(end: TurnEnd): string {
   return String((JSON.parse(end.payload) as { message?: unknown }).message)
 }
 
-const FAILED = 0x66
-const FINAL = 0x65
-
-function toEnd(answer: string): TurnEnd {
+/** What an answer of the guest says. */
+export function toEnd(answer: string): TurnEnd {
   if (answer === '') return WAITING
-  const letter = answer.charCodeAt(0)
-  const payload = answer.slice(1)
-  if (letter === FAILED) return { kind: 'failed', payload }
-  return { kind: 'result', payload, isFinal: letter === FINAL }
+  if (isFailure(answer)) return { kind: 'failed', payload: answer.slice(1) }
+  return { kind: 'result', payload: answer, isFinal: isFinal(answer) }
 }
 
 const TEXT_LENGTH_MAX = 500

@@ -1,5 +1,6 @@
-import type { GuestCall } from '@sallyport/sdk/guest'
-import { PluginIsolate, type PluginIsolateOptions, type TurnEnd } from './plugin-isolate.ts'
+import { FAILED_MARK, type GuestCall, toCallText } from '@sallyport/sdk/guest'
+import { areResults, idsOf, instanceKeyOf, splitAnswers } from './call-lines.ts'
+import { PluginIsolate, type PluginIsolateOptions, toEnd, type TurnEnd } from './plugin-isolate.ts'
 
 /** As for one isolate. Ids of effects are the set's own, whichever guest they come from. */
 export type PluginSetOptions = PluginIsolateOptions
@@ -35,7 +36,7 @@ export class PluginSet {
   /** Calls that ended in the turn in which they began to wait. */
   readonly #endedEarly = new Set<number>()
   /** The calls that an isolate has been given and has not answered. */
-  #turn: { readonly isolate: PluginIsolate; readonly calls: readonly GuestCall[] } | null = null
+  #turn: { readonly isolate: PluginIsolate; readonly text: string } | null = null
   readonly #joint = new Map<number, Joint>()
   #staged = new Map<string, PluginIsolate>()
 
@@ -83,25 +84,40 @@ export class PluginSet {
     )
   }
 
-  /** The isolate that a call would run in: only calls of the same one can cross together. */
-  isolateOf(instanceKey: string): PluginIsolate | null {
-    return this.#byInstance.get(instanceKey) ?? null
+  call(call: GuestCall): TurnEnd {
+    const answer = this.calls(toCallText(call))
+    return typeof answer === 'string' ? toEnd(answer) : answer
   }
 
-  /** Runs the first of these calls of one isolate, one or more, as `PluginIsolate.calls` says. */
-  calls(calls: readonly GuestCall[]): TurnEnd[] {
-    const { instanceKey } = calls[0]!
+  /** Runs the first of these calls of one plugin, one or more, as `PluginIsolate.calls` says. */
+  calls(text: string): string | TurnEnd {
+    const instanceKey = instanceKeyOf(text)
     const isolate = this.#byInstance.get(instanceKey)
-    if (isolate === undefined) return [toFailed(`there is no instance "${instanceKey}"`)]
-    this.#turn = { isolate, calls }
-    const ends = isolate.calls(calls)
+    if (isolate === undefined) return this.#refuse(text, `there is no instance "${instanceKey}"`)
+    this.#turn = { isolate, text }
+    const answers = isolate.calls(text)
     this.#turn = null
-    for (let i = 0; i < ends.length; i++) {
-      const { id } = calls[i]!
-      if (ends[i]!.kind !== 'waiting') this.#forgetEffects(id)
+    if (typeof answers !== 'string') for (const id of idsOf(text)) this.#forgetEffects(id)
+    else if (this.#effects.size > 0 || !areResults(answers)) this.#account(isolate, text, answers)
+    return answers
+  }
+
+  #refuse(text: string, message: string): string {
+    const answer = FAILED_MARK + toFailed(message).payload
+    return idsOf(text)
+      .map(() => answer)
+      .join('\n')
+  }
+
+  /** Who waits, and whose effects nobody waits for any more. */
+  #account(isolate: PluginIsolate, text: string, answers: string): void {
+    const ids = idsOf(text)
+    const { lines } = splitAnswers(answers)
+    for (let i = 0; i < lines.length; i++) {
+      const id = ids[i]!
+      if (lines[i] !== '') this.#forgetEffects(id)
       else if (!this.#endedEarly.delete(id)) this.#waiting.set(id, isolate)
     }
-    return ends
   }
 
   /** `callId` of what the effect belonged to; null when nobody waits for it any more. */
@@ -197,7 +213,7 @@ export class PluginSet {
   #owns(isolate: PluginIsolate, callId: number): boolean {
     if (this.#joint.has(callId) || this.#waiting.get(callId) === isolate) return true
     if (this.#turn?.isolate !== isolate) return false
-    return this.#turn.calls.some(({ id }) => id === callId)
+    return idsOf(this.#turn.text).includes(callId)
   }
 
   #forget(callId: number): void {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { type GuestCall, toCallText } from '@sallyport/sdk/guest'
 import {
   addMessage,
   FrameDecoder,
@@ -8,6 +9,7 @@ import {
   MessageReader,
   ProtocolError,
 } from '@sallyport/sdk/protocol'
+import { CallGroup } from './call-group.ts'
 import { fromJsonPayloads, toJsonPayloads } from './msgpack-payloads.ts'
 
 export interface ChannelEvents {
@@ -27,6 +29,8 @@ export class Channel {
   readonly #encoder = new FrameEncoder()
   readonly #reader = new MessageReader('host')
   readonly #decoder = new FrameDecoder(this.#reader.read)
+  /** The calls that leave in one frame, unless something else comes between them. */
+  readonly #group = new CallGroup()
   #flushing = false
   #ended = false
 
@@ -42,8 +46,30 @@ export class Channel {
   /** Throws a `ProtocolError` when the message is too large for a frame. */
   send(message: GatewayMessage): void {
     if (this.#ended) return
+    this.#addGroup()
     const { encoding } = this.#reader
     addMessage(this.#encoder, encoding === 'json' ? message : fromJsonPayloads(message), encoding)
+    this.#flushSoon()
+  }
+
+  /** Sends a call, in one frame with those of the same plugin right before and behind it. Throws as `send`. */
+  sendCall(plugin: string, call: GuestCall): void {
+    if (this.#ended) return
+    const text = toCallText(call)
+    if (!this.#group.takes(plugin, text)) {
+      this.#addGroup()
+      if (!this.#group.takes(plugin, text)) return this.send({ name: 'calls', id: call.id, text })
+    }
+    this.#group.add(plugin, call.id, text)
+    this.#flushSoon()
+  }
+
+  #addGroup(): void {
+    const message = this.#group.take()
+    if (message !== null) addMessage(this.#encoder, message)
+  }
+
+  #flushSoon(): void {
     if (this.#flushing) return
     this.#flushing = true
     queueMicrotask(() => this.#flush())
@@ -56,7 +82,9 @@ export class Channel {
 
   #flush(): void {
     this.#flushing = false
-    if (!this.#ended) this.#stream.write(this.#encoder.take())
+    if (this.#ended) return
+    this.#addGroup()
+    this.#stream.write(this.#encoder.take())
   }
 
   #read(bytes: Buffer): void {

@@ -4,10 +4,20 @@ import {
   type Message,
   ProtocolError,
 } from '@sallyport/sdk/protocol'
-import type { GuestCall, GuestOptions } from '@sallyport/sdk/guest'
+import { type GuestOptions, toCallText } from '@sallyport/sdk/guest'
+import {
+  areResults,
+  endOfCalls,
+  idsOf,
+  isFailure,
+  isFinal,
+  lastCallOf,
+  lastLineOf,
+  splitAnswers,
+} from '../isolate/call-lines.ts'
 import type { IsolatedVm } from '../isolate/load-isolated-vm.ts'
 import { createNative } from '../isolate/native.ts'
-import type { TurnEnd } from '../isolate/plugin-isolate.ts'
+import { toEnd, type TurnEnd } from '../isolate/plugin-isolate.ts'
 import { PluginSet } from '../isolate/plugin-set.ts'
 
 /** What `load` says beside the source. */
@@ -19,7 +29,7 @@ export interface LoadOptions {
 }
 
 type Work = Exclude<GatewayMessage, { name: 'hello' }>
-type Call = Extract<Work, { name: 'call' }>
+type Calls = Extract<Work, { name: 'call' | 'calls' }>
 type Follow = Extract<Work, { name: 'follow' }>
 
 /** Frames leave when they are flushed, in the order in which they were sent. */
@@ -28,33 +38,36 @@ export interface ChildPort {
   flush(): void
 }
 
-/** So many calls are answered together at most; who is to blame for an end is not known among them. */
-const CALLS_MAX = 16
-const NOTHING: readonly never[] = []
 /** So long, in milliseconds, ends are held back while more of the same handlers are done. */
 const HELD_MS = 2
 
 const NOTHING_LOADED: TurnEnd = { kind: 'error', payload: 'nothing is loaded' }
 
+/** What a `follow` goes on with. */
+interface Trail {
+  readonly phase: string
+  readonly view: string
+  /** Of the call that came with the view, and of those that have followed it. */
+  readonly results: string[]
+}
+
 /**
- * Does the work of a sandbox host: each piece ends with exactly one frame, which is sent last. Calls that
- * lie one behind the other and are for the same isolate cross into it together.
+ * Does the work of a sandbox host: each piece ends with exactly one frame, which is sent last; only
+ * results of calls that crossed into their isolate together go together.
  */
 export class ChildService {
   readonly #isolatedVm: IsolatedVm
   readonly #port: ChildPort
   #plugins: PluginSet | null = null
-  /** Calls that have not begun. */
-  #calls: Call[] = []
-  /** The work whose turn it is. */
-  #doing: readonly { readonly id: number }[] = NOTHING
+  /** The ids of the work whose turn it is, or the text of the calls that have them. */
+  #doing: number | string | null = null
   /** What of it has asked for something. */
   #asked: Message<'effect'>[] = []
   /** What of it waited and came to its end while the turn was running. */
   readonly #turnEnds = new Map<number, TurnEnd>()
-  /** What a `follow` goes on with; null when the last call has not ended so that one could. */
-  #trail: { readonly phase: string; readonly view: string; readonly results: string[] } | null =
-    null
+  /** The last calls, and the answer to the last of them. */
+  #last: { readonly text: string; readonly answer: string } | null = null
+  #trail: Trail | null = null
   #heldSinceMs: number | null = null
   /** Set when an isolate was stopped from outside: no further work can be done. */
   isBroken = false
@@ -64,34 +77,23 @@ export class ChildService {
     this.#port = port
   }
 
-  /** Takes a piece of work. A call may wait for those that come with it, until `doCalls`. */
+  /** Does a piece of work. What comes of it has left when `flush` was called, at the latest. */
   work(message: Work): void {
-    if (message.name === 'call') {
-      if (!this.#fits(message)) this.doCalls()
-      if (!this.isBroken) this.#calls.push(message)
-      return
-    }
     if (message.name === 'follow') {
-      while (this.#calls.length > 0 && !this.isBroken) this.#inTime(() => this.#doSome())
-      if (!this.isBroken) this.#inTime(() => this.#follow(message))
+      this.#inTime(() => this.#follow(message))
       return
     }
-    this.doCalls()
-    if (this.isBroken) return
-    this.#work(message)
-    this.#flush()
-  }
-
-  /** Does the calls that were taken, and lets all ends go. */
-  doCalls(): void {
-    while (this.#calls.length > 0 && !this.isBroken) {
-      this.#doSome()
-      this.#flush()
+    if (this.#heldSinceMs !== null) this.flush()
+    if (message.name === 'calls' || message.name === 'call') {
+      const text = message.name === 'calls' ? message.text : toCallText(message)
+      this.#inTime(() => this.#calls(message.id, text))
+      return
     }
-    this.#flush()
+    this.#work(message)
+    this.flush()
   }
 
-  #flush(): void {
+  flush(): void {
     this.#port.flush()
     this.#heldSinceMs = null
   }
@@ -100,60 +102,92 @@ export class ChildService {
   #inTime(work: () => void): void {
     this.#heldSinceMs ??= Date.now()
     work()
-    if (this.isBroken || Date.now() - this.#heldSinceMs >= HELD_MS) this.#flush()
+    if (this.isBroken || Date.now() - this.#heldSinceMs >= HELD_MS) this.flush()
   }
 
-  #fits({ instanceKey }: Call): boolean {
-    const [first] = this.#calls
-    if (first === undefined) return true
-    if (this.#calls.length === CALLS_MAX || this.#plugins === null) return false
-    return this.#plugins.isolateOf(instanceKey) === this.#plugins.isolateOf(first.instanceKey)
+  #calls(id: number, text: string): void {
+    this.#trail = null
+    this.#last = null
+    let at: number | null = 0
+    while (at !== null && !this.isBroken) {
+      const begun = at
+      at = this.#doSome(begun === 0 ? id : null, begun === 0 ? text : text.slice(begun))
+      if (at === null) return
+      at += begun
+      this.flush()
+    }
   }
 
-  #doSome(): void {
-    const calls = this.#calls
+  /** Where the calls begin that are left; null when none are. `id` is that of the first, when it is known. */
+  #doSome(id: number | null, text: string): number | null {
     if (this.#plugins === null) {
-      for (const { id } of calls) this.#answer(id, NOTHING_LOADED)
-      this.#calls = []
-      return
+      for (const each of idsOf(text)) this.#answer(each, NOTHING_LOADED)
+      return null
     }
-    this.#doing = calls
-    const ends = this.#plugins.calls(calls)
-    if (ends.length > calls.length) throw new ProtocolError('a view has lines of other calls')
-    this.#calls = calls.slice(ends.length)
-    // Which of them was it? The gateway gives them to another host one by one, and sees.
-    if (calls.length > 1 && isBroken(ends[0]!)) {
-      this.isBroken = true
-      return
+    this.#doing = text
+    const answers = this.#plugins.calls(text)
+    const isPlain = typeof answers === 'string' && this.#asked.length === 0 && areResults(answers)
+    const end = isPlain ? this.#endAll(id, text, answers) : this.#endEach(text, answers)
+    this.#doing = null
+    return end
+  }
+
+  #endAll(id: number | null, text: string, answers: string): null {
+    this.#send({ name: 'results', id: id ?? idsOf(text)[0]!, text: answers })
+    this.#last = { text, answer: answers }
+    return null
+  }
+
+  #endEach(text: string, answers: string | TurnEnd): number | null {
+    const ids = idsOf(text)
+    if (typeof answers !== 'string') {
+      // Which of them was it? The gateway gives them to another host one by one, and sees.
+      if (ids.length > 1) this.isBroken = true
+      else this.#answer(ids[0]!, answers)
+      return null
     }
-    for (let i = 0; i < ends.length; i++) {
-      const { id, phase, view } = calls[i]!
-      const result = this.#endTurn(id, ends[i]!)
-      this.#trail = result === null ? null : { phase, view: view as string, results: [result] }
+    const { lines, areLeft } = splitAnswers(answers)
+    if (areLeft ? lines.length >= ids.length : lines.length !== ids.length) {
+      throw new ProtocolError('the calls of a frame have lines that are not theirs')
     }
-    this.#doing = NOTHING
+    let result: string | null = null
+    for (let i = 0; i < lines.length; i++) result = this.#endTurn(ids[i]!, toEnd(lines[i]!))
+    if (areLeft) return endOfCalls(text, lines.length)
+    if (result !== null) this.#last = { text, answer: result }
+    return null
   }
 
   /** One more call in the view of the last one, if that has left it so. */
   #follow({ id, instanceKey, plugin }: Follow): void {
-    const trail = this.#trail
+    const trail = this.#takeTrail()
     if (trail === null || this.#plugins === null) {
-      this.#trail = null
       this.#send(toSkipped(id))
       return
     }
     const { phase, view, results } = trail
     const before = `{"results":[${results.join(',')}],"plugin":${plugin as string}}`
-    const call: GuestCall = { id, instanceKey, phase, view, before }
-    this.#doing = [call]
-    const [end] = this.#plugins.calls([call]) as [TurnEnd]
+    this.#doing = id
+    const end = this.#plugins.call({ id, instanceKey, phase, view, before })
     const result = this.#endTurn(id, end)
-    this.#doing = NOTHING
-    if (result === null) this.#trail = null
-    else results.push(result)
+    this.#doing = null
+    if (result === null) return
+    results.push(result)
+    this.#trail = trail
   }
 
-  #work(message: Exclude<Work, Call | Follow>): void {
+  /** Null when the last call has not ended so that another could follow. */
+  #takeTrail(): Trail | null {
+    const [trail, last] = [this.#trail, this.#last]
+    this.#trail = null
+    this.#last = null
+    if (trail !== null || last === null) return trail
+    const result = lastLineOf(last.answer)
+    return isFailure(result) || isFinal(result)
+      ? null
+      : { ...lastCallOf(last.text), results: [result] }
+  }
+
+  #work(message: Exclude<Work, Calls | Follow>): void {
     switch (message.name) {
       case 'load':
         this.#prepare(message)
@@ -219,14 +253,14 @@ export class ChildService {
       this.#answer(id, NOTHING_LOADED)
       return
     }
-    this.#doing = [{ id }]
+    this.#doing = id
     this.#endTurn(id, run(this.#plugins))
-    this.#doing = NOTHING
+    this.#doing = null
   }
 
   #isDoing(id: number): boolean {
-    for (let i = 0; i < this.#doing.length; i++) if (this.#doing[i]!.id === id) return true
-    return false
+    const doing = this.#doing
+    return typeof doing === 'string' ? idsOf(doing).includes(id) : doing === id
   }
 
   #sendAsked(id: number): void {

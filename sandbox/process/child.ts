@@ -112,7 +112,7 @@ function readFrames(): void {
     if (!(error instanceof ProtocolError)) throw error
     end(EXIT_PROTOCOL)
   }
-  service.doCalls()
+  service.flush()
   endIfBroken()
 }
 

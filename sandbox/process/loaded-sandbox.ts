@@ -77,6 +77,7 @@ export class LoadedSandbox {
       instances.map(({ key, id, pluginName, config }) => ({ key, id, pluginName, config })),
     )
     const result = await this.#do({ name: 'configure', instances: json }, this.#onEffect)
+    this.process.expect(new Map(instances.map(({ key, pluginName }) => [key, pluginName])))
     return (parsePayload(result, this.#limits.depthMax) as { log?: unknown } | null)?.log
   }
 

@@ -3,10 +3,11 @@ import {
   type HostMessage,
   type Message,
   type PayloadEncoding,
-  PROTOCOL_VERSION,
   ProtocolError,
 } from '@sallyport/sdk/protocol'
+import { linesOf } from '../isolate/call-lines.ts'
 import { Channel, type ChannelEvents } from './channel.ts'
+import { Greeting } from './greeting.ts'
 import type { LaunchedChild } from './launch.ts'
 import { Piece, type WorkMessage } from './piece.ts'
 
@@ -27,10 +28,11 @@ export interface SandboxProcessOptions {
   readonly startMs: number
   readonly stderrBytesMax: number
   /**
-   * It may do several calls that lie one behind the other before it answers the first: when it dies
-   * meanwhile, nobody knows which of them it was, and none has done anything beyond it.
+   * It is given calls of one plugin together, and may do several that lie one behind the other before it
+   * answers the first: when it dies meanwhile, nobody knows which of them it was, and none has done
+   * anything beyond it.
    */
-  readonly answersTogether?: boolean
+  readonly takesTogether?: boolean
   /** What it may pick for payloads, best first; `json` alone unless told. */
   readonly encodings?: readonly PayloadEncoding[]
   /** Called once, after the process has ended or was killed. */
@@ -46,7 +48,6 @@ const ID_MAX = 0xffff_ffff
 export class SandboxProcess {
   readonly #options: SandboxProcessOptions
   readonly #channel: Channel
-  readonly #encodings: readonly PayloadEncoding[]
   /** Pieces without an end, oldest first; `#first` is the index of the head. */
   #queue: Piece[] = []
   #first = 0
@@ -57,8 +58,10 @@ export class SandboxProcess {
   #isDown = false
   #isBetween = false
   #stderr = ''
-  #greeting: { resolve: (info: string) => void; reject: (error: Error) => void } | null = null
+  readonly #greeting: Greeting
   #onDown: (remains: Remains) => void
+  /** By the keys of the instances that are configured. */
+  #pluginOf: ReadonlyMap<string, string> = new Map()
   readonly #exited: Promise<void>
   /** What the child says about itself, once it is ready. */
   readonly ready: Promise<string>
@@ -73,9 +76,14 @@ export class SandboxProcess {
       message: (message) => this.#onMessage(message),
       end: (error) => this.kill(error === null ? 'it closed its channel' : error.message),
     }
-    this.#encodings = options.encodings ?? ['json']
     this.#channel = new Channel(channel, events)
-    this.ready = this.#greet()
+    this.#greeting = new Greeting({
+      encodings: options.encodings ?? ['json'],
+      startMs: options.startMs,
+      send: (message) => this.#channel.send(message),
+      onLate: (reason) => this.kill(reason),
+    })
+    this.ready = this.#greeting.info
     this.ready.catch(() => undefined)
     this.#exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
@@ -131,9 +139,19 @@ export class SandboxProcess {
 
   /** Sends one piece of work. Throws a `ProtocolError` when it does not fit into a frame. */
   send(piece: Piece, message: WorkMessage): void {
-    piece.id = this.#takeId()
-    this.#channel.send({ ...message, id: piece.id })
+    const id = this.#takeId()
+    piece.id = id
+    if (message.name === 'call' && this.#options.takesTogether === true) {
+      const { instanceKey, phase, view } = message
+      const plugin = this.#pluginOf.get(instanceKey) ?? instanceKey
+      this.#channel.sendCall(plugin, { id, instanceKey, phase, view })
+    } else this.#channel.send({ ...message, id })
     this.#queue.push(piece)
+  }
+
+  /** Calls of these instances come from now on: those of the same plugin can go together. */
+  expect(pluginOf: ReadonlyMap<string, string>): void {
+    this.#pluginOf = pluginOf
   }
 
   /** Answers an effect, unless nobody waits for it any more. */
@@ -174,27 +192,11 @@ export class SandboxProcess {
     await this.#exited
   }
 
-  async #greet(): Promise<string> {
-    const timer = setTimeout(() => {
-      this.kill(`it was not ready within ${this.#options.startMs} ms`)
-    }, this.#options.startMs)
-    try {
-      return await new Promise<string>((resolve, reject) => {
-        this.#greeting = { resolve, reject }
-        const encodings = this.#encodings
-        this.#channel.send({ name: 'hello', id: 0, protocol: PROTOCOL_VERSION, encodings })
-      })
-    } finally {
-      clearTimeout(timer)
-      this.#greeting = null
-    }
-  }
-
   #onMessage(message: HostMessage): void {
     if (this.isDown) return
     this.lastAnswerMs = performance.now()
-    if (message.name === 'welcome') return this.#onWelcome(message)
-    if (this.#greeting !== null) throw new ProtocolError(`${message.name} came before welcome`)
+    if (message.name === 'welcome') return this.#greeting.onWelcome(message)
+    if (this.#greeting.isOpen) throw new ProtocolError(`${message.name} came before welcome`)
     switch (message.name) {
       case 'ack':
         return this.#onAck(message.id)
@@ -203,16 +205,9 @@ export class SandboxProcess {
       case 'result':
       case 'failed':
         return this.#onEnd(message)
+      case 'results':
+        return this.#onResults(message)
     }
-  }
-
-  #onWelcome(message: Message<'welcome'>): void {
-    if (this.#greeting === null || message.id !== 0) throw new ProtocolError('a second welcome')
-    const isKnown = this.#encodings.some((encoding) => encoding === message.encoding)
-    if (message.protocol !== PROTOCOL_VERSION || !isKnown) {
-      throw new ProtocolError('the host speaks another protocol')
-    }
-    this.#greeting.resolve(message.info as string)
   }
 
   /** The turn of the head is over. */
@@ -247,6 +242,20 @@ export class SandboxProcess {
     if (piece.isBeingCancelled) return
     this.#finish(piece)
     if (!wasCancelled) piece.onEnd?.(message)
+  }
+
+  #onResults({ id, text }: Message<'results'>): void {
+    if (this.#options.takesTogether !== true) throw new ProtocolError('results came without calls')
+    let isFirst = true
+    for (const payload of linesOf(text)) {
+      const { head } = this
+      if (head === null || head.kind !== 'call' || (isFirst && head.id !== id)) {
+        throw new ProtocolError(`results from ${id} on are more than calls have come`)
+      }
+      isFirst = false
+      this.#onEnd({ name: 'result', id: head.id, payload })
+      if (this.isDown) return
+    }
   }
 
   #onEffect(message: Message<'effect'>): void {
@@ -295,7 +304,7 @@ export class SandboxProcess {
     this.#isDown = true
     this.#channel.close()
     const told = this.#killReason ?? reason
-    this.#greeting?.reject(new Error(`the sandbox process ended: ${told}`))
+    this.#greeting.fail(`the sandbox process ended: ${told}`)
     const pieces = this.#queue.slice(this.#first)
     const isUnsure = !this.#isBetween && this.#mayBeOneOf(pieces)
     const head = this.#isBetween || isUnsure ? null : (pieces.shift() ?? null)
@@ -311,7 +320,7 @@ export class SandboxProcess {
   }
 
   #mayBeOneOf(pieces: readonly Piece[]): boolean {
-    if (this.#options.answersTogether !== true || pieces.length < 2) return false
+    if (this.#options.takesTogether !== true || pieces.length < 2) return false
     return pieces[0]!.kind === 'call' && pieces[1]!.kind === 'call'
   }
 }

@@ -91,7 +91,7 @@ export class SparePool {
       child: launch(this.limits),
       startMs: this.limits.startMs,
       stderrBytesMax: this.limits.stderrBytesMax,
-      answersTogether: true,
+      takesTogether: true,
       onDown: () => {
         if (this.#spare === child) this.#spare = null
       },

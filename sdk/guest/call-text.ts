@@ -1,4 +1,4 @@
-import type { CallResult } from '../call-view.ts'
+import { type CallResult, VIEW_PARTS } from '../call-view.ts'
 import { jsonStringify } from './primordials.ts'
 
 /** One call as it crosses into a guest. */
@@ -18,8 +18,18 @@ export interface Before {
   readonly plugin: Readonly<Record<string, unknown>>
 }
 
-/** A call is so many lines beside those of its view. */
+/** A call is so many lines before those of its view. */
 export const CALL_HEAD_LINES = 2
+export const CALL_LINES = CALL_HEAD_LINES + VIEW_PARTS.length
+
+/*
+ * The answers to calls are a line each: JSON of a result, which a space before it makes one after which
+ * no other handler follows in the same view; JSON of a failure behind an `f`; or nothing, when the call
+ * waits. `LEFT` as the last line says that the other calls have not begun.
+ */
+export const FINAL_MARK = ' '
+export const FAILED_MARK = 'f'
+export const LEFT = '+'
 
 /** What `Dispatcher.calls` takes; several are joined by line breaks. */
 export function toCallText({ id, phase, instanceKey, view, before = '' }: GuestCall): string {
@@ -28,5 +38,5 @@ export function toCallText({ id, phase, instanceKey, view, before = '' }: GuestC
 
 /** The answer to work that failed before it began. */
 export function toFailed(message: string): string {
-  return `f${jsonStringify({ message, decided: false, log: [] })}`
+  return `${FAILED_MARK}${jsonStringify({ message, decided: false, log: [] })}`
 }

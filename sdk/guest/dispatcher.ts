@@ -1,12 +1,13 @@
+import { PdkError, type PdkErrorCode, type Phase, type Plugin, toManifest } from '../index.ts'
 import {
-  PdkError,
-  type PdkErrorCode,
-  type Phase,
-  type Plugin,
-  toManifest,
-  VIEW_PARTS,
-} from '../index.ts'
-import { type Before, CALL_HEAD_LINES, toFailed } from './call-text.ts'
+  type Before,
+  CALL_HEAD_LINES,
+  CALL_LINES,
+  FAILED_MARK,
+  FINAL_MARK,
+  LEFT,
+  toFailed,
+} from './call-text.ts'
 import { toErrorText } from './error-text.ts'
 import { type CallRealm, HandlerCall, type Occasion } from './handler-call.ts'
 import { followResults } from './follow-results.ts'
@@ -45,16 +46,15 @@ interface Instance {
 type Instances = SafeMap<string, Instance>
 
 const LINES_MAX = 64
-const CALL_LINES = CALL_HEAD_LINES + VIEW_PARTS.length
 /** No further call is begun in a turn after this time: milliseconds of wall clock. */
 const CALLS_MS = 2
 /** No request: only `log`, `node` and `plugin` can be used, which look at none of it. */
 const NO_VIEW = null as never
 
 /**
- * What the host calls: a string in, a bounded string out. The answer begins with `r` (result), `e` (a result after which no other
- * handler follows in the same view), `f` (failed) or is empty: then the work waits, and its end is posted later. Nothing that a plugin made
- * leaves this class but as a string; everything thrown is caught here.
+ * What the host calls: a string in, a bounded string out, as `call-text.ts` says. The end of work that
+ * waits is posted later. Nothing that a plugin made leaves this class but as a string; everything thrown
+ * is caught here.
  */
 export class Dispatcher {
   readonly #realm: CallRealm
@@ -111,7 +111,8 @@ export class Dispatcher {
       this.#pluginName = manifest.name
       return this.#bounded(jsonStringify({ manifest, log: this.#takeLines() }))
     } catch (error) {
-      return `f${jsonStringify({ message: toErrorText(error), decided: false, log: this.#takeLines() })}`
+      const message = toErrorText(error)
+      return `${FAILED_MARK}${jsonStringify({ message, decided: false, log: this.#takeLines() })}`
     }
   }
 
@@ -153,23 +154,28 @@ export class Dispatcher {
 
   /**
    * Runs calls one after the other: of each a line `id phase instanceKey`, one of what is to be made of
-   * its view first (`Before`, or empty), and the lines of the view. The
-   * answers, a line each, may be fewer than the calls: who waits is the last, because what its promise
-   * does at the end of the turn must find it as the one whose turn it is; and after some time the host
-   * is to know how far it got. The calls that are left have not begun.
+   * its view first (`Before`, or empty), and the lines of the view. Some may be left: who waits is the
+   * last, because what its promise does at the end of the turn must find it as the one whose turn it is;
+   * and after some time the host is to know how far it got.
    */
   calls(text: string): string {
     const lines = split(text, '\n')
     if (lines.length % CALL_LINES !== 0) {
-      return toFailed(`a view is ${VIEW_PARTS.length} lines of JSON, this one has others`)
+      return toFailed(`a call is ${CALL_LINES} lines, these are ${lines.length}`)
     }
     const beganMs = dateNow()
     let answers = ''
-    for (let at = 0; at < lines.length; at += CALL_LINES) {
+    let at = 0
+    for (;;) {
       const answer = this.#call(lines, at)
       answers = at === 0 ? answer : `${answers}\n${answer}`
-      if (answer === '') return (this.#answers = answers)
-      if (dateNow() - beganMs >= CALLS_MS) break
+      at += CALL_LINES
+      const isLeft = at < lines.length
+      if (answer === '') return (this.#answers = isLeft ? `${answers}\n${LEFT}` : answers)
+      if (!isLeft) break
+      if (dateNow() - beganMs < CALLS_MS) continue
+      answers = `${answers}\n${LEFT}`
+      break
     }
     // Nobody waits: what one of them has left to run by itself belongs to none of the others.
     if (lines.length > CALL_LINES) this.#current = null
@@ -197,7 +203,7 @@ export class Dispatcher {
       realm: this.#realm,
     })
     if (instance === undefined || handler === undefined) {
-      return `f${call.fail(`there is no instance "${key}" with a handler for ${phase}`)}`
+      return `${FAILED_MARK}${call.fail(`there is no instance "${key}" with a handler for ${phase}`)}`
     }
     const before = lines[at + 1]!
     return this.#run(call, () => {
@@ -251,7 +257,7 @@ export class Dispatcher {
       const returned = handler()
       if (returned === null || (typeof returned !== 'object' && typeof returned !== 'function')) {
         const payload = this.#finish(call)
-        return (call.isFinal ? 'e' : 'r') + payload
+        return call.isFinal ? FINAL_MARK + payload : payload
       }
       const promise = toPromise(returned)
       this.#waiting.set(call.id, call)
@@ -263,7 +269,7 @@ export class Dispatcher {
       return ''
     } catch (error) {
       this.#waiting.delete(call.id)
-      return `f${call.fail(toErrorText(error))}`
+      return `${FAILED_MARK}${call.fail(toErrorText(error))}`
     }
   }
 
@@ -296,7 +302,7 @@ export class Dispatcher {
         `the manifest is ${json.length} characters long; up to ${resultBytesMax} are allowed`,
       )
     }
-    return `r${json}`
+    return json
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Plugin } from '../plugin.ts'
-import type { GatewayMessage, HostMessage } from '../protocol.ts'
-import { toCallText, toFailed } from './call-text.ts'
+import { type GatewayMessage, type HostMessage, ProtocolError } from '../protocol.ts'
+import { FAILED_MARK, toCallText, toFailed } from './call-text.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
 import { jsonParse, jsonStringify } from './primordials.ts'
@@ -47,6 +47,8 @@ export class PluginService {
       case 'call':
         this.#turn(id, (dispatcher) => dispatcher.calls(toCallText(message)))
         return
+      case 'calls':
+        throw new ProtocolError('calls is for hosts that a gateway has started itself')
       case 'follow':
         this.#options.send({
           name: 'failed',
@@ -121,7 +123,8 @@ export class PluginService {
 
   #post(kind: string, id: number, rest: readonly (number | string)[]): void {
     if (kind === 'result' || kind === 'final' || kind === 'failed') {
-      if (this.#waiting.has(id)) this.#end(id, (kind === 'failed' ? 'f' : 'r') + String(rest[0]))
+      if (this.#waiting.has(id))
+        this.#end(id, (kind === 'failed' ? FAILED_MARK : '') + String(rest[0]))
       return
     }
     const [call, member, args] = rest
@@ -136,17 +139,16 @@ export class PluginService {
 
   #end(id: number, answer: string): void {
     this.#waiting.delete(id)
-    const payload = answer.slice(1)
-    const isResult = !answer.startsWith('f')
+    const isResult = !answer.startsWith(FAILED_MARK)
     if (this.#configuring.delete(id) && isResult) {
       this.#dispatcher!.commit()
       this.#isConfigured = true
     }
     if (isResult) {
-      this.#options.send({ name: 'result', id, payload })
+      this.#options.send({ name: 'result', id, payload: answer })
       return
     }
-    const { message, decided, log } = jsonParse(payload) as Record<string, unknown>
+    const { message, decided, log } = jsonParse(answer.slice(1)) as Record<string, unknown>
     this.#options.send({
       name: 'failed',
       id,

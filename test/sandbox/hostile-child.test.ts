@@ -8,6 +8,7 @@ import type { LaunchedChild } from '../../sandbox/process/launch.ts'
 import { SparePool } from '../../sandbox/process/spare-pool.ts'
 import { withLimits } from '../../sandbox/limits.ts'
 import { makeCall, makeHostOptions, makePlugin } from '../support/host-call.ts'
+import { readCalls } from '../support/calls-text.ts'
 import { valueReader } from '../support/value-reader.ts'
 
 type Frame = [type: number, id: number, ...fields: unknown[]]
@@ -23,6 +24,8 @@ const RESULT = 6
 const FAILED = 7
 const EFFECT = 8
 const ACK = 12
+const CALLS = 16
+const RESULTS = 17
 
 /** A child that keeps the protocol but for what `answer` does with a call. */
 function launchFake(answer: (frame: Frame, reply: Reply) => void): LaunchedChild {
@@ -56,7 +59,12 @@ function launchFake(answer: (frame: Frame, reply: Reply) => void): LaunchedChild
       if (type === HELLO) reply([[2, id, 1, 'json', '{}']])
       else if (type === LOAD) reply([[RESULT, id, '{"manifest":{},"log":[]}']])
       else if (type === CONFIGURE) reply([[RESULT, id, '{"log":[]}']])
-      else answer(frame, reply)
+      else if (type === CALLS) {
+        // As if each had come alone: what an answer does with one does not look at the others.
+        for (const call of readCalls(frame[2] as string)) {
+          answer([CALL, call.id, call.instanceKey, call.phase, 0, call.view], reply)
+        }
+      } else answer(frame, reply)
     }),
   )
   far.on('error', () => undefined)
@@ -94,6 +102,20 @@ describe('a child that breaks the protocol is killed, and the call fails', () =>
     ['an id that nobody has', (id) => [[RESULT, id + 1, OK]], /waits for nothing/],
     ['an unknown type', (id) => [[77, id, OK]], /type 77/],
     ['a message of a gateway', (id) => [[CALL, id, 'k', 'access', 1, '{}']], /type 5/],
+    ['results from another id on', (id) => [[RESULTS, id + 1, OK]], /more than calls have come/],
+    [
+      'results for a call that waits',
+      (id) => [
+        [ACK, id],
+        [RESULTS, id, OK],
+      ],
+      /more than calls/,
+    ],
+    [
+      'a result that is too long among others',
+      (id) => [[RESULTS, id, `${OK.padEnd(2_100_000)}\n${OK}`]],
+      /up to 2097152 characters/,
+    ],
     ['a second welcome', (id) => [[2, id, 1, 'json', '{}']], /second welcome/],
     ['an ack for another', (id) => [[ACK, id + 1]], /not being done/],
     [
@@ -285,6 +307,21 @@ test('a call that has asked for something is not done again when its child dies 
   const ends = await Promise.allSettled([host.call(first), host.call(second)])
   expect(ends[0]).toMatchObject({ status: 'rejected', reason: { kind: 'killed' } })
   expect(first.effects.length + second.effects.length).toBeLessThanOrEqual(1)
+  await host.close()
+})
+
+test.each([
+  ['of the same', `${OK}\n${OK}`, 'fulfilled'],
+  ['of nothing', '\n'.repeat(9), 'rejected'],
+])('a child that gives more results than it has calls is killed: %s', async (_, text, status) => {
+  const { host, lines } = await startWith(([type, id], reply) => {
+    if (type === CALL) reply([[RESULTS, id, text]])
+  })
+  // Its own line came first.
+  const [end] = await Promise.allSettled([host.call(makeCall({ key: 'key' }))])
+  expect(end).toMatchObject({ status })
+  expect(lines.join()).toMatch(/more than calls have come/)
+  expect(host.stats().kills).toBe(1)
   await host.close()
 })
 

@@ -12,6 +12,10 @@ import {
   MessageReader,
   PROTOCOL_VERSION,
 } from '@sallyport/sdk/protocol'
+import { readCalls } from '../../support/calls-text.ts'
+
+/** Of calls that come together: about what a gateway gives a handler, unless it is configured. */
+const TIMEOUT_MS = 2_000
 
 /** What an attack is given beside the socket. */
 interface Tools {
@@ -89,6 +93,11 @@ class EvilHost {
           ...{ name: 'failed', id, kind: 'skipped', message: 'nothing follows' },
           ...{ decided: false, log: '[]' },
         })
+      case 'calls':
+        for (const call of readCalls(message.text)) {
+          this.#call(call.id, TIMEOUT_MS, readView(call.view).requestHeaders)
+        }
+        return undefined
       case 'call':
         return this.#call(id, message.timeoutMs, readView(message.view as string).requestHeaders)
     }

@@ -1,0 +1,81 @@
+import { CALL_HEAD_LINES, CALL_LINES, FAILED_MARK, FINAL_MARK, LEFT } from '@sallyport/sdk/guest'
+
+/*
+ * What is to be known of the text of calls (`toCallText`) and of their answers outside of the guest. A
+ * child interprets this, so what every call needs looks at as little of them as it can.
+ */
+
+const BRACE_CLOSE = 0x7d
+const FAILED = FAILED_MARK.charCodeAt(0)
+const FAILED_LINE = `\n${FAILED_MARK}`
+
+/** Whether all calls have ended, and each with a result: then every line is one. */
+export function areResults(answers: string): boolean {
+  return (
+    answers.charCodeAt(answers.length - 1) === BRACE_CLOSE &&
+    answers.charCodeAt(0) !== FAILED &&
+    !answers.includes(FAILED_LINE)
+  )
+}
+
+export function isFailure(answer: string): boolean {
+  return answer.charCodeAt(0) === FAILED
+}
+
+/** Whether this result leaves its view to nobody. */
+export function isFinal(answer: string): boolean {
+  return answer.startsWith(FINAL_MARK)
+}
+
+/** The answers there are, and whether calls are left that have not begun. */
+export function splitAnswers(answers: string): { lines: string[]; areLeft: boolean } {
+  const lines = answers.split('\n')
+  const areLeft = lines.at(-1) === LEFT
+  if (areLeft) lines.pop()
+  return { lines, areLeft }
+}
+
+/** The id of each call. */
+export function idsOf(text: string): number[] {
+  const ids: number[] = []
+  const lines = text.split('\n')
+  for (let at = 0; at < lines.length; at += CALL_LINES) ids.push(Number.parseInt(lines[at]!, 10))
+  return ids
+}
+
+/** The instance of the first call. */
+export function instanceKeyOf(text: string): string {
+  const keyAt = text.indexOf(' ', text.indexOf(' ') + 1) + 1
+  return text.slice(keyAt, text.indexOf('\n', keyAt))
+}
+
+/** Where the calls begin that come after the first `count`; null when there are none. */
+export function endOfCalls(text: string, count: number): number | null {
+  let at = 0
+  for (let line = 0; line < count * CALL_LINES; line++) {
+    at = text.indexOf('\n', at) + 1
+    if (at === 0) return null
+  }
+  return at
+}
+
+/** The last call in parts. */
+export function lastCallOf(text: string): { phase: string; view: string } {
+  const lines = text.split('\n').slice(-CALL_LINES)
+  const [, phase = ''] = lines[0]!.split(' ', 2)
+  return { phase, view: lines.slice(CALL_HEAD_LINES).join('\n') }
+}
+
+export function lastLineOf(text: string): string {
+  return text.slice(text.lastIndexOf('\n') + 1)
+}
+
+/** One after the other: there may be more than anybody wants, and none has been looked at. */
+export function* linesOf(text: string): Generator<string> {
+  for (let at = 0; ;) {
+    const end = text.indexOf('\n', at)
+    yield text.slice(at, end === -1 ? text.length : end)
+    if (end === -1) return
+    at = end + 1
+  }
+}

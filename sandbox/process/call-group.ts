@@ -1,0 +1,41 @@
+import type { Message } from '@sallyport/sdk/protocol'
+
+/** Who is to blame for an end is not known among them. */
+const CALLS_MAX = 16
+/**
+ * UTF-16 units, each up to three bytes: together no longer than what a child reads at once, and always
+ * less than a frame may be. A longer call goes alone.
+ */
+const LENGTH_MAX = 20_000
+
+/** Calls of one plugin, one right behind the other, on their way into one frame. */
+export class CallGroup {
+  #plugin = ''
+  /** Of the first call. */
+  #id = 0
+  #text = ''
+  #count = 0
+
+  takes(plugin: string, text: string): boolean {
+    if (text.length > LENGTH_MAX) return false
+    if (this.#count === 0) return true
+    const isFull = this.#count === CALLS_MAX || this.#text.length + text.length > LENGTH_MAX
+    return !isFull && plugin === this.#plugin
+  }
+
+  add(plugin: string, id: number, text: string): void {
+    if (this.#count === 0) {
+      this.#plugin = plugin
+      this.#id = id
+      this.#text = text
+    } else this.#text += `\n${text}`
+    this.#count++
+  }
+
+  /** The frame's message, and nothing is left; null when there is none. */
+  take(): Message<'calls'> | null {
+    if (this.#count === 0) return null
+    this.#count = 0
+    return { name: 'calls', id: this.#id, text: this.#text }
+  }
+}
