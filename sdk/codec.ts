@@ -142,7 +142,7 @@ export class FrameDecoder<T> {
    * violation; the decoder cannot be used after it. The bytes are not kept beyond what is unfinished.
    */
   push(bytes: Uint8Array, take: (value: T) => void): void {
-    let data = toBuffer(bytes)
+    let data = Buffer.isBuffer(bytes) ? bytes : toBuffer(bytes)
     if (this.#restLength > 0) {
       if (this.#restLength + bytes.length < this.#wanted) {
         this.#keep(bytes)
@@ -191,6 +191,5 @@ export class FrameDecoder<T> {
 }
 
 function toBuffer(bytes: Uint8Array): Buffer {
-  if (Buffer.isBuffer(bytes)) return bytes
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

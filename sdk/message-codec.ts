@@ -7,6 +7,7 @@ import {
   type GatewayMessage,
   type HostMessage,
   type Message,
+  MESSAGES,
   type MessagePlan,
   PAYLOAD_ENCODINGS,
   type PayloadEncoding,
@@ -47,6 +48,16 @@ export class MessageReader<From extends Sender> {
 
   /** The message between `start` and `end`. Throws a `ProtocolError` that names message and field. */
   readonly read = (bytes: Buffer, start: number, end: number): MessagesOf[From] => {
+    const plan = textPlanAt(bytes, start, end)
+    if (plan !== null && plan.from === this.#from) {
+      const id = uint32At(bytes, start + ID_AT)
+      const text = bytes.toString('utf8', start + TEXT_AT, end)
+      return { name: plan.name, id, text } as unknown as MessagesOf[From]
+    }
+    return this.#readAny(bytes, start, end)
+  }
+
+  #readAny(bytes: Buffer, start: number, end: number): MessagesOf[From] {
     this.#bytes = bytes
     this.#at = start
     this.#end = end
@@ -145,8 +156,7 @@ export class MessageReader<From extends Sender> {
     }
     if (head === 0xce && at + 5 <= this.#end) {
       this.#at = at + 5
-      const high = (bytes[at + 1]! << 8) | bytes[at + 2]!
-      return high * 0x1_0000 + ((bytes[at + 3]! << 8) | bytes[at + 4]!)
+      return uint32At(bytes, at + 1)
     }
     const value = this.#readValue()
     const isUint =
@@ -186,12 +196,64 @@ export class MessageReader<From extends Sender> {
   }
 }
 
+/*
+ * The messages that nearly all frames are, whose one field is a text: [type, id, text] with four bytes of
+ * id and of length, as they are written here. A child interprets this: to go through the table of fields
+ * would take it as long as the handler.
+ */
+const TEXT_HEAD = 0x93
+const ID_AT = 3
+const TEXT_AT = 12
+
+/** The plan of such a message between `start` and `end`; null when it is another, or written otherwise. */
+function textPlanAt(bytes: Buffer, start: number, end: number): MessagePlan | null {
+  if (bytes[start] !== TEXT_HEAD || end - start < TEXT_AT) return null
+  if (bytes[start + 2] !== 0xce || bytes[start + 7] !== 0xdb) return null
+  if (uint32At(bytes, start + 8) !== end - start - TEXT_AT) return null
+  return TEXT_PLANS[bytes[start + 1]!] ?? null
+}
+
+const TEXT_PLANS: readonly (MessagePlan | undefined)[] = Array.from({ length: 256 }, (_, type) => {
+  const plan = PLAN_BY_TYPE.get(type)
+  return plan?.fields.length === 1 && plan.fields[0]![1] === 'string' ? plan : undefined
+})
+
+function uint32At(bytes: Buffer, at: number): number {
+  return (
+    ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  )
+}
+
+function addText(encoder: FrameEncoder, type: number, id: number, text: string): void {
+  encoder.addWritten(TEXT_AT + bytesAtMost(text), (slab, at) => {
+    const length = slab.write(text, at + TEXT_AT)
+    slab[at] = TEXT_HEAD
+    slab[at + 1] = type
+    putUint32(slab, at + 2, 0xce, id)
+    putUint32(slab, at + 7, 0xdb, length)
+    return at + TEXT_AT + length
+  })
+}
+
+/** A byte that says what comes, and the number. */
+function putUint32(slab: Buffer, at: number, head: number, value: number): void {
+  slab[at] = head
+  slab[at + 1] = value >>> 24
+  slab[at + 2] = (value >>> 16) & 0xff
+  slab[at + 3] = (value >>> 8) & 0xff
+  slab[at + 4] = value & 0xff
+}
+
 /** Adds the frame of a message. Throws a `ProtocolError` when it is too large; nothing is added then. */
 export function addMessage(
   encoder: FrameEncoder,
   message: Message,
   encoding: PayloadEncoding = 'json',
 ): void {
+  if (message.name === 'calls' || message.name === 'results') {
+    addText(encoder, MESSAGES[message.name].type, message.id, message.text)
+    return
+  }
   const plan = PLAN_BY_NAME[message.name]
   const values = message as unknown as Readonly<Record<string, unknown>>
   if (encoding === 'msgpack' || message.name === 'hello') {
@@ -235,11 +297,7 @@ function writeUint(slab: Buffer, at: number, value: number): number {
     slab[at] = value
     return at + 1
   }
-  slab[at] = 0xce
-  slab[at + 1] = value >>> 24
-  slab[at + 2] = (value >>> 16) & 0xff
-  slab[at + 3] = (value >>> 8) & 0xff
-  slab[at + 4] = value & 0xff
+  putUint32(slab, at, 0xce, value)
   return at + 5
 }
 
@@ -250,8 +308,7 @@ function writeString(slab: Buffer, at: number, text: string): number {
     return at + 1 + length
   }
   const length = slab.write(text, at + STRING_HEAD_BYTES)
-  slab[at] = 0xdb
-  slab.writeUInt32BE(length, at + 1)
+  putUint32(slab, at, 0xdb, length)
   return at + STRING_HEAD_BYTES + length
 }
 

@@ -27,12 +27,19 @@ export function isFinal(answer: string): boolean {
   return answer.startsWith(FINAL_MARK)
 }
 
-/** The answers there are, and whether calls are left that have not begun. */
-export function splitAnswers(answers: string): { lines: string[]; areLeft: boolean } {
+/** Answers that are not all results, or not all. */
+export interface SomeAnswers {
+  readonly kind: 'some'
+  readonly lines: readonly string[]
+  /** Whether there are calls that have not begun. */
+  readonly areLeft: boolean
+}
+
+export function splitAnswers(answers: string): SomeAnswers {
   const lines = answers.split('\n')
   const areLeft = lines.at(-1) === LEFT
   if (areLeft) lines.pop()
-  return { lines, areLeft }
+  return { kind: 'some', lines, areLeft }
 }
 
 /** The id of each call. */

@@ -14,7 +14,7 @@ import type { SandboxLimits } from '../limits.ts'
 import { IsolateCall } from './isolate-call.ts'
 import { findIsolatedVm, type IsolatedVm, loadIsolatedVm } from './load-isolated-vm.ts'
 import { createNative } from './native.ts'
-import { reasonOf, TURN_GRID_MS, type TurnEnd } from './plugin-isolate.ts'
+import { reasonOf, type TurnEnd } from './plugin-isolate.ts'
 import { PluginSet } from './plugin-set.ts'
 
 export interface IsolateHostInit extends IsolateHostOptions {
@@ -22,6 +22,9 @@ export interface IsolateHostInit extends IsolateHostOptions {
   readonly plugins: readonly PluginCode[]
   readonly sandboxLimits: SandboxLimits
 }
+
+/** A quarter of the deadline; without a grid, a turn cost as much again as crossing does. */
+const TURN_GRID_MS = 5
 
 /** Work that waits outside of a call, such as `configure`. */
 interface OpenWork {
@@ -212,6 +215,7 @@ export class IsolateHost implements PluginHost {
       loadMs,
       turnMs: isolateHandlerMs,
       turnGridMs: TURN_GRID_MS,
+      tellsStarved: true,
       sink: {
         effect: (id, callId, member, argsJson) => this.#onEffect(id, callId, member, argsJson),
         end: (callId, end) => this.#onEnd(callId, end),

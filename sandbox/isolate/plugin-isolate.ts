@@ -3,7 +3,14 @@ import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import type { Dispatch, Guest, GuestOperation, RunCalls } from '../guest/main.ts'
 import { FINAL_MARK, type GuestPort, LEFT, type PostKind } from '@sallyport/sdk/guest'
-import { areResults, endOfCalls, isFailure, isFinal, splitAnswers } from './call-lines.ts'
+import {
+  areResults,
+  endOfCalls,
+  isFailure,
+  isFinal,
+  type SomeAnswers,
+  splitAnswers,
+} from './call-lines.ts'
 import type { IsolatedVm } from './load-isolated-vm.ts'
 import { evaluatePlugin } from './evaluate-plugin.ts'
 
@@ -21,6 +28,13 @@ export interface TurnEnd {
   /** With `timeout`: it was stopped without having had the CPU for it, the machine was busy. */
   readonly wasStarved?: boolean
 }
+
+/**
+ * How calls ended that crossed together: the text of their results, a line each; or what there is of
+ * answers, at least the first; or how the turn ended for all of them. When that is the end of the isolate
+ * and they were several, nobody knows which of them it was.
+ */
+export type CallsEnd = string | SomeAnswers | TurnEnd
 
 /** What a guest tells beside the ends of its turns. */
 export interface GuestSink {
@@ -44,12 +58,11 @@ export interface PluginIsolateOptions {
    * Deadlines are up to so much later, so that those of many short turns are at the same moment: isolated-vm
    * forgets none before it is due, and wakes a thread for each moment.
    */
-  readonly turnGridMs?: number
+  readonly turnGridMs: number
+  /** Whether `wasStarved` is of interest: to look at the CPU takes its time in every turn. */
+  readonly tellsStarved?: boolean
   readonly sink: GuestSink
 }
-
-/** A quarter of the deadline; without a grid, a turn cost as much again as crossing does. */
-export const TURN_GRID_MS = 5
 
 const MB = 1024 * 1024
 const NS_PER_MS = 1e6
@@ -69,6 +82,7 @@ export class PluginIsolate {
   readonly #loadOptions: { timeout: number }
   readonly #turnMs: number
   readonly #turnGridMs: number
+  readonly #tellsStarved: boolean
   readonly #turnOptions: { timeout: number }
   readonly #context: ivm.Context
   readonly #sdk: string
@@ -85,7 +99,8 @@ export class PluginIsolate {
     this.#sdk = options.sdk
     this.#loadOptions = { timeout: loadMs }
     this.#turnMs = turnMs
-    this.#turnGridMs = options.turnGridMs ?? 0
+    this.#turnGridMs = options.turnGridMs
+    this.#tellsStarved = options.tellsStarved ?? false
     this.#turnOptions = { timeout: turnMs }
     this.#isolate = new isolatedVm.Isolate({ memoryLimit: Math.max(8, isolateBytesMax / MB) })
     this.#context = this.#isolate.createContextSync()
@@ -132,36 +147,26 @@ export class PluginIsolate {
     this.#turn(this.#turnOptions, ['commit', 0])
   }
 
-  /**
-   * Runs calls (`toCallText`) in one crossing; the answers are those of the first, at least one. When the
-   * isolate cannot be used any more and there are several calls, nobody knows which of them it was, and
-   * the end stands for all.
-   */
-  calls(text: string): string | TurnEnd {
-    if (this.#crossesAlone) return this.#firstOf(text)
-    const answers = this.#cross(this.#calls, this.#turnOptions, [text])
-    if (typeof answers !== 'string') {
-      const isUnsure = answers.kind === 'error' && endOfCalls(text, 1) !== null
-      return isUnsure ? this.#afterRejection() : answers
+  /** Runs calls (`toCallText`) in one crossing, or the first of them. */
+  calls(text: string): CallsEnd {
+    const end = this.#crossesAlone ? endOfCalls(text, 1) : null
+    if (end !== null) {
+      const answer = this.#cross(this.#calls, this.#turnOptions, [text.slice(0, end - 1)])
+      return typeof answer === 'string' ? splitAnswers(`${answer}\n${LEFT}`) : answer
     }
-    if (!areResults(answers) && splitAnswers(answers).lines.at(-1) === '') this.#crossesAlone = true
-    return answers
-  }
-
-  #firstOf(text: string): string | TurnEnd {
-    const end = endOfCalls(text, 1)
-    if (end === null) return this.#cross(this.#calls, this.#turnOptions, [text])
-    const answer = this.#cross(this.#calls, this.#turnOptions, [text.slice(0, end - 1)])
-    return typeof answer === 'string' ? `${answer}\n${LEFT}` : answer
-  }
-
-  /**
-   * A rejection that nobody handled came up among several calls, and took their answers with it, which
-   * the guest still has. Whose it was is not known, so none fails for it; from now on it will be.
-   */
-  #afterRejection(): string | TurnEnd {
-    this.#crossesAlone = true
-    return this.#cross(this.#dispatch, this.#turnOptions, ['answers', 0])
+    let answers = this.#cross(this.#calls, this.#turnOptions, [text])
+    if (typeof answers !== 'string') {
+      // A rejection that nobody handled came up among several calls, and took their answers with it, which
+      // the guest still has. Whose it was is not known, so none fails for it; from now on it will be.
+      if (answers.kind !== 'error' || endOfCalls(text, 1) === null) return answers
+      this.#crossesAlone = true
+      answers = this.#cross(this.#dispatch, this.#turnOptions, ['answers', 0])
+      if (typeof answers !== 'string') return answers
+    }
+    if (areResults(answers)) return answers
+    const some = splitAnswers(answers)
+    if (some.lines.at(-1) === '') this.#crossesAlone = true
+    return some
   }
 
   effectResult(id: number, ok: boolean, valueJson: string): TurnEnd {
@@ -203,16 +208,16 @@ export class PluginIsolate {
   ): string | TurnEnd {
     this.#postsLeft = POSTS_MAX
     const gridMs = this.#turnGridMs
-    if (gridMs > 0 && options === this.#turnOptions) {
-      options.timeout = this.#turnMs + Math.ceil(gridMs - (performance.now() % gridMs))
+    if (options === this.#turnOptions) {
+      options.timeout = this.#turnMs + gridMs - (Date.now() % gridMs)
     }
-    const cpuBefore = this.#isolate.cpuTime
+    const cpuBefore = this.#tellsStarved ? this.#isolate.cpuTime : null
     try {
       return String(guest.applySync(undefined, args as never, options as never))
     } catch (error) {
       const limitMs = options === this.#turnOptions ? this.#turnMs : options.timeout
       const end = this.#toEnd(error, `ran for more than ${limitMs} ms`)
-      if (end.kind !== 'timeout') return end
+      if (end.kind !== 'timeout' || cpuBefore === null) return end
       const burntMs = Number(this.#isolate.cpuTime - cpuBefore) / NS_PER_MS
       return { ...end, wasStarved: burntMs < options.timeout / 2 }
     }

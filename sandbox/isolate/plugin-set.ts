@@ -1,6 +1,12 @@
 import { FAILED_MARK, type GuestCall, toCallText } from '@sallyport/sdk/guest'
-import { areResults, idsOf, instanceKeyOf, splitAnswers } from './call-lines.ts'
-import { PluginIsolate, type PluginIsolateOptions, toEnd, type TurnEnd } from './plugin-isolate.ts'
+import { idsOf, instanceKeyOf, type SomeAnswers, splitAnswers } from './call-lines.ts'
+import {
+  type CallsEnd,
+  PluginIsolate,
+  type PluginIsolateOptions,
+  toEnd,
+  type TurnEnd,
+} from './plugin-isolate.ts'
 
 /** As for one isolate. Ids of effects are the set's own, whichever guest they come from. */
 export type PluginSetOptions = PluginIsolateOptions
@@ -85,34 +91,34 @@ export class PluginSet {
   }
 
   call(call: GuestCall): TurnEnd {
-    const answer = this.calls(toCallText(call))
-    return typeof answer === 'string' ? toEnd(answer) : answer
+    const end = this.calls(toCallText(call))
+    if (typeof end === 'string') return toEnd(end)
+    return end.kind === 'some' ? toEnd(end.lines[0]!) : end
   }
 
-  /** Runs the first of these calls of one plugin, one or more, as `PluginIsolate.calls` says. */
-  calls(text: string): string | TurnEnd {
+  /** Runs the first of these calls of one plugin, one or more. */
+  calls(text: string): CallsEnd {
     const instanceKey = instanceKeyOf(text)
     const isolate = this.#byInstance.get(instanceKey)
     if (isolate === undefined) return this.#refuse(text, `there is no instance "${instanceKey}"`)
     this.#turn = { isolate, text }
-    const answers = isolate.calls(text)
+    const end = isolate.calls(text)
     this.#turn = null
-    if (typeof answers !== 'string') for (const id of idsOf(text)) this.#forgetEffects(id)
-    else if (this.#effects.size > 0 || !areResults(answers)) this.#account(isolate, text, answers)
-    return answers
+    if (typeof end === 'string') {
+      if (this.#effects.size > 0) this.#account(isolate, text, splitAnswers(end))
+    } else if (end.kind === 'some') this.#account(isolate, text, end)
+    else for (const id of idsOf(text)) this.#forgetEffects(id)
+    return end
   }
 
-  #refuse(text: string, message: string): string {
+  #refuse(text: string, message: string): SomeAnswers {
     const answer = FAILED_MARK + toFailed(message).payload
-    return idsOf(text)
-      .map(() => answer)
-      .join('\n')
+    return { kind: 'some', lines: idsOf(text).map(() => answer), areLeft: false }
   }
 
   /** Who waits, and whose effects nobody waits for any more. */
-  #account(isolate: PluginIsolate, text: string, answers: string): void {
+  #account(isolate: PluginIsolate, text: string, { lines }: SomeAnswers): void {
     const ids = idsOf(text)
-    const { lines } = splitAnswers(answers)
     for (let i = 0; i < lines.length; i++) {
       const id = ids[i]!
       if (lines[i] !== '') this.#forgetEffects(id)

@@ -6,19 +6,20 @@ import {
 } from '@sallyport/sdk/protocol'
 import { type GuestOptions, toCallText } from '@sallyport/sdk/guest'
 import {
-  areResults,
   endOfCalls,
   idsOf,
   isFailure,
   isFinal,
   lastCallOf,
   lastLineOf,
+  type SomeAnswers,
   splitAnswers,
 } from '../isolate/call-lines.ts'
 import type { IsolatedVm } from '../isolate/load-isolated-vm.ts'
 import { createNative } from '../isolate/native.ts'
 import { toEnd, type TurnEnd } from '../isolate/plugin-isolate.ts'
 import { PluginSet } from '../isolate/plugin-set.ts'
+import { isBroken, toFrame, toSkipped } from './end-frames.ts'
 
 /** What `load` says beside the source. */
 export interface LoadOptions {
@@ -40,6 +41,12 @@ export interface ChildPort {
 
 /** So long, in milliseconds, ends are held back while more of the same handlers are done. */
 const HELD_MS = 2
+
+/**
+ * A quarter of the deadline, which is there for a machine that is too busy to give the child the CPU that
+ * it is killed for. Without a grid, a third of a lone call's CPU went to the thread that wakes for each.
+ */
+const TURN_GRID_MS = 100
 
 const NOTHING_LOADED: TurnEnd = { kind: 'error', payload: 'nothing is loaded' }
 
@@ -79,30 +86,31 @@ export class ChildService {
 
   /** Does a piece of work. What comes of it has left when `flush` was called, at the latest. */
   work(message: Work): void {
-    if (message.name === 'follow') {
-      this.#inTime(() => this.#follow(message))
-      return
+    // Who waits for what is held back is not to pay for others.
+    if (message.name !== 'follow' && this.#heldSinceMs !== null) this.flush()
+    this.#heldSinceMs ??= Date.now()
+    switch (message.name) {
+      case 'calls':
+        this.#calls(message.id, message.text)
+        break
+      case 'call':
+        this.#calls(message.id, toCallText(message))
+        break
+      case 'follow':
+        this.#follow(message)
+        break
+      default:
+        this.#work(message)
+        this.flush()
+        return
     }
-    if (this.#heldSinceMs !== null) this.flush()
-    if (message.name === 'calls' || message.name === 'call') {
-      const text = message.name === 'calls' ? message.text : toCallText(message)
-      this.#inTime(() => this.#calls(message.id, text))
-      return
-    }
-    this.#work(message)
-    this.flush()
+    // What ends are held back is charged to the first of them: not for long.
+    if (this.isBroken || Date.now() - this.#heldSinceMs >= HELD_MS) this.flush()
   }
 
   flush(): void {
     this.#port.flush()
     this.#heldSinceMs = null
-  }
-
-  /** What ends are held back is charged to the first of them: not for long, and no second handler. */
-  #inTime(work: () => void): void {
-    this.#heldSinceMs ??= Date.now()
-    work()
-    if (this.isBroken || Date.now() - this.#heldSinceMs >= HELD_MS) this.flush()
   }
 
   #calls(id: number, text: string): void {
@@ -125,28 +133,27 @@ export class ChildService {
       return null
     }
     this.#doing = text
-    const answers = this.#plugins.calls(text)
-    const isPlain = typeof answers === 'string' && this.#asked.length === 0 && areResults(answers)
-    const end = isPlain ? this.#endAll(id, text, answers) : this.#endEach(text, answers)
+    const end = this.#plugins.calls(text)
+    let next: number | null = null
+    if (typeof end !== 'string') next = this.#endEach(text, end)
+    else if (this.#asked.length > 0) next = this.#endEach(text, splitAnswers(end))
+    else {
+      this.#send({ name: 'results', id: id ?? idsOf(text)[0]!, text: end })
+      this.#last = { text, answer: end }
+    }
     this.#doing = null
-    return end
+    return next
   }
 
-  #endAll(id: number | null, text: string, answers: string): null {
-    this.#send({ name: 'results', id: id ?? idsOf(text)[0]!, text: answers })
-    this.#last = { text, answer: answers }
-    return null
-  }
-
-  #endEach(text: string, answers: string | TurnEnd): number | null {
+  #endEach(text: string, end: SomeAnswers | TurnEnd): number | null {
     const ids = idsOf(text)
-    if (typeof answers !== 'string') {
+    if (end.kind !== 'some') {
       // Which of them was it? The gateway gives them to another host one by one, and sees.
       if (ids.length > 1) this.isBroken = true
-      else this.#answer(ids[0]!, answers)
+      else this.#answer(ids[0]!, end)
       return null
     }
-    const { lines, areLeft } = splitAnswers(answers)
+    const { lines, areLeft } = end
     if (areLeft ? lines.length >= ids.length : lines.length !== ids.length) {
       throw new ProtocolError('the calls of a frame have lines that are not theirs')
     }
@@ -233,6 +240,7 @@ export class ChildService {
       sdk: sdk!,
       native: createNative(guest.trustedIps),
       guestOptions: JSON.stringify(guest),
+      turnGridMs: TURN_GRID_MS,
       sink: {
         effect: (id, call, member, args) => {
           const message: Message<'effect'> = { name: 'effect', id, call, member, args }
@@ -300,30 +308,4 @@ export class ChildService {
     if (isBroken(end)) this.isBroken = true
     this.#send(toFrame(id, end))
   }
-}
-
-function isBroken(end: TurnEnd): boolean {
-  return end.kind === 'timeout' || end.kind === 'memory'
-}
-
-function toFrame(id: number, { kind, payload }: TurnEnd): HostMessage {
-  if (kind === 'result') return { name: 'result', id, payload }
-  if (kind === 'failed') {
-    const { message, decided, log } = JSON.parse(payload) as Record<string, unknown>
-    return {
-      name: 'failed',
-      id,
-      kind: 'error',
-      message: String(message),
-      decided: decided === true,
-      log: JSON.stringify(log ?? []),
-    }
-  }
-  const failedKind = kind === 'timeout' || kind === 'memory' ? kind : 'error'
-  return { name: 'failed', id, kind: failedKind, message: payload, decided: false, log: '[]' }
-}
-
-function toSkipped(id: number): HostMessage {
-  const message = 'what it follows has not left its view to others'
-  return { name: 'failed', id, kind: 'skipped', message, decided: false, log: '[]' }
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { describeBareMachine, readBareMachine } from './machine.ts'
-import { measureIsolate, measureProcess } from './sandbox-calls.ts'
+import { measureCrowd, measureIsolate, measureLone } from './sandbox-calls.ts'
 import { measureChains } from './sandbox-chain.ts'
 import { measureColdStart, measureMemory } from './sandbox-life.ts'
 import type { Figure } from './sandbox-scene.ts'
@@ -10,7 +10,9 @@ import { renderTable } from './table.ts'
 
 const scenarios: Readonly<Record<string, () => Promise<Figure[]>>> = {
   isolate: measureIsolate,
-  process: measureProcess,
+  process: measureCrowd,
+  'process-lone': () => measureLone(null),
+  'process-lone-pinned': () => measureLone('≤ 20'),
   'chain-inline': () => measureChains('inline'),
   'chain-isolate': () => measureChains('isolate'),
   'chain-process': () => measureChains('process'),
@@ -19,6 +21,10 @@ const scenarios: Readonly<Record<string, () => Promise<Figure[]>>> = {
   'memory-isolate': () => measureMemory('isolate'),
   'memory-process': () => measureMemory('process'),
 }
+
+/** With all that it starts, on one core. */
+const PINNED: ReadonlySet<string> = new Set(['process-lone-pinned'])
+const CORE = '0'
 
 /** Far beyond what a scenario takes on a machine that can be measured on. */
 const SCENARIO_MS_MAX = 120_000
@@ -29,7 +35,7 @@ if (mark === '--as-json') console.log(JSON.stringify(await scenarios[wanted!]!()
 else runAll(wanted)
 
 function runAll(only: string | undefined): void {
-  const names = Object.keys(scenarios).filter((name) => only === undefined || name === only)
+  const names = Object.keys(scenarios).filter((name) => only === undefined || name.startsWith(only))
   if (names.length === 0) {
     console.error(`no scenario "${only}"; there are: ${Object.keys(scenarios).join(', ')}`)
     process.exitCode = 2
@@ -47,7 +53,9 @@ function runAll(only: string | undefined): void {
 /** Null when it failed; what went wrong has been printed then. */
 function runApart(name: string): Figure[] | null {
   const args = [...process.execArgv, import.meta.filename, name, '--as-json']
-  const { status, stdout, error } = spawnSync(process.execPath, args, {
+  const command = [process.execPath, ...args]
+  if (PINNED.has(name)) command.unshift('taskset', '-c', CORE)
+  const { status, stdout, error } = spawnSync(command[0]!, command.slice(1), {
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',
     timeout: SCENARIO_MS_MAX,

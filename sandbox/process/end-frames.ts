@@ -1,0 +1,31 @@
+import type { HostMessage } from '@sallyport/sdk/protocol'
+import type { TurnEnd } from '../isolate/plugin-isolate.ts'
+
+/** Whether the isolate, and with it its process, is not to be used again. */
+export function isBroken(end: TurnEnd): boolean {
+  return end.kind === 'timeout' || end.kind === 'memory'
+}
+
+/** The frame that ends a piece of work. */
+export function toFrame(id: number, { kind, payload }: TurnEnd): HostMessage {
+  if (kind === 'result') return { name: 'result', id, payload }
+  if (kind === 'failed') {
+    const { message, decided, log } = JSON.parse(payload) as Record<string, unknown>
+    return {
+      name: 'failed',
+      id,
+      kind: 'error',
+      message: String(message),
+      decided: decided === true,
+      log: JSON.stringify(log ?? []),
+    }
+  }
+  const failedKind = kind === 'timeout' || kind === 'memory' ? kind : 'error'
+  return { name: 'failed', id, kind: failedKind, message: payload, decided: false, log: '[]' }
+}
+
+/** The end of a `follow` whose turn has not come. */
+export function toSkipped(id: number): HostMessage {
+  const message = 'what it follows has not left its view to others'
+  return { name: 'failed', id, kind: 'skipped', message, decided: false, log: '[]' }
+}
