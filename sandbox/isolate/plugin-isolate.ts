@@ -25,7 +25,7 @@ export interface TurnEnd {
   readonly payload: string
   /** With `result`: no other handler can follow in the same view. */
   readonly isFinal?: boolean
-  /** With `timeout`: it was stopped without having had the CPU for it, the machine was busy. */
+  /** With `timeout`: it was stopped without having had the CPU for it, the machine was busy. Told within a grid. */
   readonly wasStarved?: boolean
 }
 
@@ -87,6 +87,9 @@ export class PluginIsolate {
   readonly #context: ivm.Context
   readonly #sdk: string
   #postsLeft = POSTS_MAX
+  /** The last point of the grid that a turn has come before, and the CPU at the first such turn. */
+  #gridAtMs = 0
+  #cpuBefore = 0n
   /**
    * Its handlers have waited, or let rejections go unhandled: what runs at the end of a turn must find the
    * one call that it belongs to.
@@ -207,20 +210,28 @@ export class PluginIsolate {
     args: readonly unknown[],
   ): string | TurnEnd {
     this.#postsLeft = POSTS_MAX
-    const gridMs = this.#turnGridMs
-    if (options === this.#turnOptions) {
-      options.timeout = this.#turnMs + gridMs - (Date.now() % gridMs)
-    }
-    const cpuBefore = this.#tellsStarved ? this.#isolate.cpuTime : null
+    if (options === this.#turnOptions) this.#setDeadline()
+    else if (this.#tellsStarved) this.#cpuBefore = this.#isolate.cpuTime
     try {
       return String(guest.applySync(undefined, args as never, options as never))
     } catch (error) {
       const limitMs = options === this.#turnOptions ? this.#turnMs : options.timeout
       const end = this.#toEnd(error, `ran for more than ${limitMs} ms`)
-      if (end.kind !== 'timeout' || cpuBefore === null) return end
-      const burntMs = Number(this.#isolate.cpuTime - cpuBefore) / NS_PER_MS
+      if (end.kind !== 'timeout' || !this.#tellsStarved) return end
+      const burntMs = Number(this.#isolate.cpuTime - this.#cpuBefore) / NS_PER_MS
       return { ...end, wasStarved: burntMs < options.timeout / 2 }
     }
+  }
+
+  /** Of a turn that begins now. */
+  #setDeadline(): void {
+    const nowMs = Date.now()
+    const gridMs = this.#turnGridMs
+    const untilMs = gridMs - (nowMs % gridMs)
+    this.#turnOptions.timeout = this.#turnMs + untilMs
+    if (!this.#tellsStarved || nowMs + untilMs === this.#gridAtMs) return
+    this.#gridAtMs = nowMs + untilMs
+    this.#cpuBefore = this.#isolate.cpuTime
   }
 
   #take(kind: PostKind, id: number, rest: (number | string)[]): void {

@@ -91,14 +91,13 @@ export class PluginSet {
   }
 
   call(call: GuestCall): TurnEnd {
-    const end = this.calls(toCallText(call))
+    const end = this.calls(toCallText(call), call.instanceKey)
     if (typeof end === 'string') return toEnd(end)
     return end.kind === 'some' ? toEnd(end.lines[0]!) : end
   }
 
   /** Runs the first of these calls of one plugin, one or more. */
-  calls(text: string): CallsEnd {
-    const instanceKey = instanceKeyOf(text)
+  calls(text: string, instanceKey: string = instanceKeyOf(text)): CallsEnd {
     const isolate = this.#byInstance.get(instanceKey)
     if (isolate === undefined) return this.#refuse(text, `there is no instance "${instanceKey}"`)
     this.#turn = { isolate, text }
