@@ -279,15 +279,15 @@ export class WireHost implements PluginHost {
 
   #expire(): void {
     const nowMs = performance.now()
-    for (const active of this.#calls) {
-      if (nowMs < active.deadlineMs) continue
+    const late = [...this.#calls].filter(({ deadlineMs }) => deadlineMs <= nowMs)
+    void inTurns(late, (active) => {
       const { phase, timeoutMs } = active.call
       if (active.isThrottled && active.piece === null) {
         active.fail('throttled', `${this.name}: ${phase}: ${this.#toBudgetText()}`)
-        continue
+        return
       }
       active.fail('timeout', `${this.name}: ${phase}: no result within ${timeoutMs} ms`)
-    }
+    })
   }
 
   #toBudgetText(): string {
