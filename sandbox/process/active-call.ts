@@ -10,6 +10,8 @@ import type { SandboxProcess } from './sandbox-process.ts'
 
 export interface ActiveCallOptions {
   readonly call: HostCall
+  /** Of its host: who came first has the lower one. */
+  readonly number: number
   readonly nowMs: number
   readonly limits: SandboxLimits
   /** Called once, when the call is over for whoever made it. */
@@ -19,10 +21,15 @@ export interface ActiveCallOptions {
 /** A call on its way through a sandbox: it may be given to several children before it ends. */
 export class ActiveCall {
   readonly call: HostCall
+  readonly number: number
   readonly deadlineMs: number
   readonly promise: Promise<void>
   /** It had to wait for the CPU budget of its tenant. */
   isThrottled = false
+  /** It waits until it may begin. */
+  isHeld = false
+  /** Among those under way: theirs to know. */
+  place = -1
   readonly #limits: SandboxLimits
   readonly #onOver: ActiveCallOptions['onOver']
   #resolve!: () => void
@@ -34,8 +41,9 @@ export class ActiveCall {
   #effectBytes = 0
   #lastLarge: Promise<unknown> = Promise.resolve()
 
-  constructor({ call, nowMs, limits, onOver }: ActiveCallOptions) {
+  constructor({ call, number, nowMs, limits, onOver }: ActiveCallOptions) {
     this.call = call
+    this.number = number
     this.deadlineMs = nowMs + call.timeoutMs
     this.#limits = limits
     this.#onOver = onOver

@@ -1,5 +1,6 @@
 import type { ActiveCall } from './active-call.ts'
 import type { ChildWatch } from './child-watch.ts'
+import { Fifo } from './fifo.ts'
 
 export interface HeldCallsOptions {
   readonly watch: Pick<ChildWatch, 'mayBegin' | 'isScarce'>
@@ -11,7 +12,10 @@ export interface HeldCallsOptions {
 /** Calls that wait, in their order, until one more may begin. */
 export class HeldCalls {
   readonly #options: HeldCallsOptions
-  readonly #held = new Set<ActiveCall>()
+  /** With those that were forgotten, until they are at its head. */
+  readonly #queue = new Fifo<ActiveCall>()
+  /** How many calls wait. */
+  #count = 0
   #isReleasing = false
   /** How many calls had to wait because the budget was used up. */
   throttledCount = 0
@@ -23,29 +27,34 @@ export class HeldCalls {
   /** Submits a call, now or when its turn comes: those that came before and wait are first. */
   submit(active: ActiveCall): void {
     const { watch, submit } = this.#options
-    if (this.#held.size === 0 && watch.mayBegin()) {
+    if (this.#count === 0 && watch.mayBegin()) {
       submit(active)
       return
     }
-    this.#held.add(active)
+    active.isHeld = true
+    this.#count++
+    this.#queue.push(active)
     if (watch.isScarce) this.#throttle(active)
   }
 
   /** There may be some budget again, or one call less before the child. */
   release(): void {
     const { watch, isReady, submit } = this.#options
-    if (this.#held.size === 0 || !isReady()) return
-    for (const active of this.#held) {
-      if (!watch.mayBegin()) break
-      this.#held.delete(active)
-      submit(active)
+    if (this.#count === 0 || !isReady()) return
+    for (let head = this.#head(); head !== null && watch.mayBegin(); head = this.#head()) {
+      this.#queue.shift()
+      this.#count--
+      head.isHeld = false
+      submit(head)
     }
-    if (watch.isScarce) for (const active of this.#held) this.#throttle(active)
+    if (this.#count > 0 && watch.isScarce) {
+      for (const active of this.#queue.toArray()) if (active.isHeld) this.#throttle(active)
+    }
   }
 
   /** In a turn of its own: many may end at once. */
   releaseSoon(): void {
-    if (this.#held.size === 0 || this.#isReleasing) return
+    if (this.#count === 0 || this.#isReleasing) return
     this.#isReleasing = true
     setImmediate(() => {
       this.#isReleasing = false
@@ -54,11 +63,27 @@ export class HeldCalls {
   }
 
   forget(active: ActiveCall): void {
-    this.#held.delete(active)
+    if (!active.isHeld) return
+    active.isHeld = false
+    this.#count--
+    // So that it holds no call for longer than those before it wait.
+    this.#head()
   }
 
   clear(): void {
-    this.#held.clear()
+    for (const active of this.#queue.toArray()) active.isHeld = false
+    this.#queue.clear()
+    this.#count = 0
+  }
+
+  /** The call whose turn is next. */
+  #head(): ActiveCall | null {
+    let { head } = this.#queue
+    while (head !== null && !head.isHeld) {
+      this.#queue.shift()
+      head = this.#queue.head
+    }
+    return head
   }
 
   #throttle(active: ActiveCall): void {

@@ -7,6 +7,7 @@ import {
 } from '@sallyport/sdk/protocol'
 import { linesOf } from '../isolate/call-lines.ts'
 import { Channel, type ChannelEvents } from './channel.ts'
+import { Fifo } from './fifo.ts'
 import { Greeting } from './greeting.ts'
 import type { LaunchedChild } from './launch.ts'
 import { Piece, type WorkMessage } from './piece.ts'
@@ -48,9 +49,8 @@ const ID_MAX = 0xffff_ffff
 export class SandboxProcess {
   readonly #options: SandboxProcessOptions
   readonly #channel: Channel
-  /** Pieces without an end, oldest first; `#first` is the index of the head. */
-  #queue: Piece[] = []
-  #first = 0
+  /** Pieces without an end, oldest first. */
+  readonly #queue = new Fifo<Piece>()
   readonly #waiting = new Map<number, Piece>()
   readonly #effects = new Map<number, Piece>()
   #nextId = 1
@@ -115,11 +115,11 @@ export class SandboxProcess {
 
   /** The piece that the child is doing or will do next. */
   get head(): Piece | null {
-    return this.#queue[this.#first] ?? null
+    return this.#queue.head
   }
 
   get pieces(): number {
-    return this.#queue.length - this.#first
+    return this.#queue.length
   }
 
   /** Whether anything was asked for that has not ended. */
@@ -216,7 +216,7 @@ export class SandboxProcess {
     if (head === null || head.id !== id || !head.mayAck) {
       throw new ProtocolError(`ack for ${id}, which is not being done`)
     }
-    this.#shift()
+    this.#queue.shift()
     if (!head.mayWait) {
       head.state = 'over'
       if (head.kind === 'cancel') this.#finish(head.belongsTo!)
@@ -236,7 +236,7 @@ export class SandboxProcess {
     if (piece === undefined) {
       throw new ProtocolError(`${message.name} for ${message.id}, which waits for nothing`)
     }
-    if (piece === head) this.#shift()
+    if (piece === head) this.#queue.shift()
     const wasCancelled = piece.isCancelled
     // Its `cancel` is on the way: until that is done the id stays known.
     if (piece.isBeingCancelled) return
@@ -285,13 +285,6 @@ export class SandboxProcess {
     this.send(cancel, { name: 'cancel', call: piece.id })
   }
 
-  #shift(): void {
-    this.#first++
-    if (this.#first < 64 && this.#first < this.#queue.length) return
-    this.#queue = this.#queue.slice(this.#first)
-    this.#first = 0
-  }
-
   #takeId(): number {
     do {
       this.#nextId = this.#nextId === ID_MAX ? 1 : this.#nextId + 1
@@ -305,7 +298,7 @@ export class SandboxProcess {
     this.#channel.close()
     const told = this.#killReason ?? reason
     this.#greeting.fail(`the sandbox process ended: ${told}`)
-    const pieces = this.#queue.slice(this.#first)
+    const pieces = this.#queue.toArray()
     const isUnsure = !this.#isBetween && this.#mayBeOneOf(pieces)
     const head = this.#isBetween || isUnsure ? null : (pieces.shift() ?? null)
     // What has asked for something has begun, whoever it was that ended the child.

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HostFailure, type HostFailureKind } from '@sallyport/sdk'
 import { type Message, ProtocolError } from '@sallyport/sdk/protocol'
 import type {
@@ -14,16 +13,16 @@ import { logLines, type SandboxHostOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { parsePayload } from '../payload.ts'
 import { ActiveCall } from './active-call.ts'
+import { ActiveCalls } from './active-calls.ts'
 import type { ChildWatch } from './child-watch.ts'
 import { type Follower, Followers } from './follower.ts'
 import { HeldCalls } from './held-calls.ts'
+import { inTurns } from './in-turns.ts'
 import { checkBounds } from './message-bounds.ts'
 import type { Piece, PieceEvents } from './piece.ts'
 import type { SandboxProcess } from './sandbox-process.ts'
 import type { Supervisor, SupervisorEvents } from './supervisor.ts'
 
-/** A few milliseconds of work, with the answers that follow. */
-const CALLS_A_TURN = 64
 /** Effects that bring a body, or a value that was kept. */
 const IS_LARGE = /\.get(?:Raw)?Body$|^(?:cache|store)\.get$/
 /** These wait for others, several at a time: only to make of each what crosses takes a turn of its own. */
@@ -72,7 +71,7 @@ export class WireHost implements PluginHost {
   readonly #limits: SandboxLimits
   readonly #supervisor: HostSupervisor
   /** Every call that is not over, in the order in which they came. */
-  readonly #calls = new Set<ActiveCall>()
+  readonly #calls = new ActiveCalls()
   #callCount = 0
   #errorCount = 0
   #timeoutCount = 0
@@ -122,6 +121,7 @@ export class WireHost implements PluginHost {
     }
     const active = new ActiveCall({
       call,
+      number: this.#callCount,
       nowMs: performance.now(),
       limits: this.#limits,
       onOver: (over, failure) => this.#onOver(over, failure),
@@ -155,7 +155,8 @@ export class WireHost implements PluginHost {
 
   async close(): Promise<void> {
     await this.#supervisor.close()
-    for (const active of this.#calls) active.fail('unavailable', `${this.name}: it is closed`)
+    for (const active of this.#calls.inOrder())
+      active.fail('unavailable', `${this.name}: it is closed`)
   }
 
   #refuse(reason: string): Promise<void> {
@@ -165,7 +166,7 @@ export class WireHost implements PluginHost {
 
   #submitAll(): void {
     this.#held.clear()
-    void inTurns([...this.#calls], (active) => {
+    void inTurns(this.#calls.inOrder(), (active) => {
       const isWaiting = active.piece === null && this.#calls.has(active)
       if (isWaiting && this.#supervisor.state === 'ready') this.#held.submit(active)
     })
@@ -267,7 +268,7 @@ export class WireHost implements PluginHost {
   /** What the child had not begun is given to the next one; the others end with it. */
   #onDown(reason: string, isReplayed: (active: ActiveCall) => boolean): void {
     const begun: ActiveCall[] = []
-    for (const active of this.#calls) {
+    for (const active of this.#calls.inOrder()) {
       if (active.piece === null) continue
       if (isReplayed(active)) active.takeBack()
       else begun.push(active)
@@ -279,7 +280,7 @@ export class WireHost implements PluginHost {
 
   #expire(): void {
     const nowMs = performance.now()
-    const late = [...this.#calls].filter(({ deadlineMs }) => deadlineMs <= nowMs)
+    const late = this.#calls.inOrder().filter(({ deadlineMs }) => deadlineMs <= nowMs)
     void inTurns(late, (active) => {
       const { phase, timeoutMs } = active.call
       if (active.isThrottled && active.piece === null) {
@@ -296,7 +297,7 @@ export class WireHost implements PluginHost {
   }
 
   #failAll(kind: HostFailureKind, reason: string): void {
-    void inTurns([...this.#calls], (active) => active.fail(kind, `${this.name}: ${reason}`))
+    void inTurns(this.#calls.inOrder(), (active) => active.fail(kind, `${this.name}: ${reason}`))
   }
 
   #onOver(active: ActiveCall, failure: HostFailureKind | null): void {
@@ -311,18 +312,4 @@ export class WireHost implements PluginHost {
 
 function isFatal(end: Message<'failed'>): boolean {
   return end.kind === 'timeout' || end.kind === 'memory'
-}
-
-/**
- * Does something to many calls, a few in each turn of the event loop: to answer a thousand requests at
- * once would keep all others waiting. A call may have ended meanwhile.
- */
-async function inTurns(
-  calls: readonly ActiveCall[],
-  work: (active: ActiveCall) => void,
-): Promise<void> {
-  for (let at = 0; at < calls.length; at += CALLS_A_TURN) {
-    if (at > 0) await nextTurn()
-    for (const active of calls.slice(at, at + CALLS_A_TURN)) work(active)
-  }
 }

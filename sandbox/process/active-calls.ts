@@ -1,0 +1,36 @@
+import type { ActiveCall } from './active-call.ts'
+
+/**
+ * The calls that are under way. No `Set`: a table of V8 that was outgrown points to the one that took its
+ * place, and still holds what was in it. Once one such table is old, all that follow become old with it,
+ * with every call that was ever in them: collections of young objects took 10 ms instead of 0.2.
+ */
+export class ActiveCalls {
+  readonly #calls: ActiveCall[] = []
+
+  get size(): number {
+    return this.#calls.length
+  }
+
+  has(active: ActiveCall): boolean {
+    return this.#calls[active.place] === active
+  }
+
+  add(active: ActiveCall): void {
+    active.place = this.#calls.length
+    this.#calls.push(active)
+  }
+
+  delete(active: ActiveCall): void {
+    if (!this.has(active)) return
+    const last = this.#calls.pop()!
+    if (last === active) return
+    last.place = active.place
+    this.#calls[active.place] = last
+  }
+
+  /** In the order in which they came. */
+  inOrder(): ActiveCall[] {
+    return this.#calls.toSorted((one, other) => one.number - other.number)
+  }
+}
