@@ -8,12 +8,14 @@ import type {
   PluginHost,
 } from '../../kernel/plugin-host.ts'
 import { runEffect } from '../effects.ts'
+import { IdTable } from '../id-table.ts'
 import { type GuestLibrary, makeGuestLibrary } from '../guest-library.ts'
 import { type IsolateHostOptions, logLines, toGuestOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { IsolateCall } from './isolate-call.ts'
 import { findIsolatedVm, type IsolatedVm, loadIsolatedVm } from './load-isolated-vm.ts'
 import { createNative } from './native.ts'
+import { OpenWorks } from './open-works.ts'
 import { reasonOf, type TurnEnd } from './plugin-isolate.ts'
 import { PluginSet } from './plugin-set.ts'
 
@@ -25,12 +27,6 @@ export interface IsolateHostInit extends IsolateHostOptions {
 
 /** A quarter of the deadline; without a grid, a turn cost as much again as crossing does. */
 const TURN_GRID_MS = 5
-
-/** Work that waits outside of a call, such as `configure`. */
-interface OpenWork {
-  resolve(payload: string): void
-  reject(error: Error): void
-}
 
 /**
  * The `isolate` tier: isolated-vm in this process. It holds ordinary bugs, not malice: after a
@@ -48,8 +44,11 @@ export class IsolateHost implements PluginHost {
   #instances: readonly InstanceSpec[] = []
   #isolatedVm: IsolatedVm | null = null
   #library: GuestLibrary | null = null
-  readonly #calls = new Map<number, IsolateCall>()
-  readonly #work = new Map<number, OpenWork>()
+  /** Calls that wait. */
+  readonly #calls = new IdTable<IsolateCall>()
+  /** The call whose turn it is: nearly all are over with it. */
+  #current: IsolateCall | null = null
+  readonly #work = new OpenWorks()
   readonly #queued: IsolateCall[] = []
   #last: Promise<unknown> = Promise.resolve()
   #nextId = 1
@@ -118,11 +117,14 @@ export class IsolateHost implements PluginHost {
 
   #begin(active: IsolateCall): void | Promise<void> {
     const { call, id } = active
-    this.#calls.set(id, active)
+    this.#current = active
     const { instanceKey, phase } = call
     const end = this.#plugins!.call({ id, instanceKey, phase, view: call.view() })
-    if (end.kind === 'waiting') return active.wait(() => this.#forget(active))
-    this.#calls.delete(id)
+    this.#current = null
+    if (end.kind === 'waiting') {
+      this.#calls.set(id, active)
+      return active.wait(() => this.#forget(active))
+    }
     if (end.kind === 'result' && !active.isWaitedFor) {
       active.apply(end.payload)
       return undefined
@@ -224,16 +226,15 @@ export class IsolateHost implements PluginHost {
   }
 
   #onEnd(id: number, end: TurnEnd): void {
-    const work = this.#work.get(id)
-    if (work !== undefined) return settle(work, end)
-    const active = this.#calls.get(id)
-    if (active === undefined) return
+    if (this.#work.end(id, end)) return
+    const active = this.#find(id)
+    if (active === null) return
     // Outside of the isolate's turn: what applies the result must not run within it.
     queueMicrotask(() => this.#end(active, end))
   }
 
   #onEffect(id: number, callId: number, member: string, argsJson: string): void {
-    const active = this.#calls.get(callId) ?? null
+    const active = this.#find(callId)
     const plugins = this.#plugins
     // Outside of the isolate's turn, whose deadline is for the guest's own time.
     queueMicrotask(() => {
@@ -246,6 +247,10 @@ export class IsolateHost implements PluginHost {
         active?.fail('refused', `${this.name}: ${(error as Error).message}`)
       }
     })
+  }
+
+  #find(id: number): IsolateCall | null {
+    return this.#current?.id === id ? this.#current : (this.#calls.get(id) ?? null)
   }
 
   #answerEffect(plugins: PluginSet | null, id: number, ok: boolean, value: string): void {
@@ -263,25 +268,7 @@ export class IsolateHost implements PluginHost {
 
   /** Work outside of a call: resolves with its result. */
   #do(work: (id: number) => TurnEnd): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const id = this.#takeId()
-      const { configureMs } = this.#limits
-      const timer = setTimeout(
-        () => open.reject(new Error(`no end within ${configureMs} ms`)),
-        configureMs,
-      )
-      const over = (): void => {
-        clearTimeout(timer)
-        this.#work.delete(id)
-      }
-      const open: OpenWork = {
-        resolve: (payload) => (over(), resolve(payload)),
-        reject: (error) => (over(), reject(error)),
-      }
-      this.#work.set(id, open)
-      const end = work(id)
-      if (end.kind !== 'waiting') settle(open, end)
-    })
+    return this.#work.begin(this.#takeId(), this.#limits.configureMs, work)
   }
 
   /** A call that ended by its deadline: the guest is told that nobody waits any more. */
@@ -302,7 +289,7 @@ export class IsolateHost implements PluginHost {
     { begunOnly } = { begunOnly: false },
   ): void {
     const all = [...this.#calls.values(), ...(begunOnly ? [] : this.#queued.splice(0))]
-    this.#calls.clear()
+    for (const active of all) this.#calls.delete(active.id)
     for (const active of all) active.fail(kind, `${this.name}: ${reason}`)
   }
 
@@ -320,9 +307,4 @@ export class IsolateHost implements PluginHost {
   #log(lines: unknown): void {
     logLines(lines, this.name, { log: this.#init.log, limits: this.#limits })
   }
-}
-
-function settle(work: OpenWork, end: TurnEnd): void {
-  if (end.kind === 'result') work.resolve(end.payload)
-  else work.reject(new Error(reasonOf(end)))
 }

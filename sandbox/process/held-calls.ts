@@ -1,6 +1,6 @@
 import type { ActiveCall } from './active-call.ts'
 import type { ChildWatch } from './child-watch.ts'
-import { Fifo } from './fifo.ts'
+import { Fifo } from '../fifo.ts'
 
 export interface HeldCallsOptions {
   readonly watch: Pick<ChildWatch, 'mayBegin' | 'isScarce'>

@@ -26,6 +26,8 @@ export class Piece {
   state: 'queued' | 'waiting' | 'over' = 'queued'
   /** Nobody is interested in its end any more. */
   isCancelled = false
+  /** Effects of it that have not been answered, by their ids. Made when there is one. */
+  effects: Set<number> | null = null
   /** An effect of it was received: to do it again might be to do that twice. */
   hasAsked = false
   /** Its `cancel` was sent and has not been answered. */

@@ -7,8 +7,9 @@ import {
 } from '@sallyport/sdk/protocol'
 import { linesOf } from '../isolate/call-lines.ts'
 import { Channel, type ChannelEvents } from './channel.ts'
-import { Fifo } from './fifo.ts'
+import { Fifo } from '../fifo.ts'
 import { Greeting } from './greeting.ts'
+import { IdTable } from '../id-table.ts'
 import type { LaunchedChild } from './launch.ts'
 import { Piece, type WorkMessage } from './piece.ts'
 
@@ -51,8 +52,8 @@ export class SandboxProcess {
   readonly #channel: Channel
   /** Pieces without an end, oldest first. */
   readonly #queue = new Fifo<Piece>()
-  readonly #waiting = new Map<number, Piece>()
-  readonly #effects = new Map<number, Piece>()
+  readonly #waiting = new IdTable<Piece>()
+  readonly #effects = new IdTable<Piece>()
   #nextId = 1
   #killReason: string | null = null
   #isDown = false
@@ -159,6 +160,7 @@ export class SandboxProcess {
     const piece = this.#effects.get(id)
     if (piece === undefined || this.isDown) return
     this.#effects.delete(id)
+    piece.effects?.delete(id)
     if (piece.state === 'over') return
     const answer = new Piece('effectResult', null)
     answer.id = id
@@ -268,14 +270,15 @@ export class SandboxProcess {
     if (piece.isCancelled) return
     piece.hasAsked = true
     this.#effects.set(message.id, piece)
+    ;(piece.effects ??= new Set()).add(message.id)
     piece.onEffect?.(message)
   }
 
   #finish(piece: Piece): void {
     piece.state = 'over'
     this.#waiting.delete(piece.id)
-    if (this.#effects.size === 0) return
-    for (const [id, owner] of this.#effects) if (owner === piece) this.#effects.delete(id)
+    for (const id of piece.effects ?? []) this.#effects.delete(id)
+    piece.effects = null
   }
 
   #sendCancel(piece: Piece): void {
@@ -308,7 +311,7 @@ export class SandboxProcess {
       head,
       isUnsure,
       queued,
-      waiting: [...this.#waiting.values()],
+      waiting: this.#waiting.values(),
     })
   }
 
