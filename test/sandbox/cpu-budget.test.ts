@@ -1,3 +1,4 @@
+import type { HostFailure } from '@sallyport/sdk'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createProcessHostFactory } from '../../sandbox/create-hosts.ts'
 import type { CountersPort } from '../../sandbox/host-options.ts'
@@ -132,19 +133,20 @@ describe('a tenant that burns more than its budget', () => {
     const refused = outcomes.filter(({ status }) => status === 'rejected')
     expect(refused.length).toBeGreaterThan(20)
     expect(refused.length).toBeLessThan(60)
-    for (const outcome of refused) {
-      const { reason } = outcome as PromiseRejectedResult
-      expect(reason).toMatchObject({
-        kind: 'throttled',
-        message: expect.stringContaining('CPU budget of 100 ms in 2000 ms') as string,
-      })
-    }
+    const reasons = refused.map(
+      (outcome) => (outcome as PromiseRejectedResult).reason as HostFailure,
+    )
+    const throttled = reasons.filter(({ kind }) => kind === 'throttled')
+    for (const { message } of throttled)
+      expect(message).toContain('CPU budget of 100 ms in 2000 ms')
+    // Who was with the child when its deadline passed did not wait for the budget any more.
+    expect(reasons.length - throttled.length).toBeLessThanOrEqual(2)
     const call = makeCall({ key: 'key' })
     await modest.call(call)
     expect(call.applied).toHaveLength(1)
     expect(greedy.state).toBe('ready')
     expect(greedy.stats()).toMatchObject({ kills: 0, starts: 1, queued: 0 })
-    expect(greedy.stats().throttled).toBeGreaterThanOrEqual(refused.length)
+    expect(greedy.stats().throttled).toBeGreaterThanOrEqual(throttled.length)
     expect(greedy.stats().cpuMs).toBeGreaterThan(50)
     expect(strikes.size).toBe(0)
     // A call that may wait for longer is served.
