@@ -1,5 +1,6 @@
 import type { SpareState } from '../../kernel/plugin-host.ts'
 import { type SandboxLimits, toProcessLimits } from '../limits.ts'
+import { lower, raise } from './child-priority.ts'
 import { type Launch, prepareLaunch } from './launch.ts'
 import { SandboxProcess } from './sandbox-process.ts'
 
@@ -55,6 +56,7 @@ export class SparePool {
     const spare = this.#spare
     this.#spare = null
     if (spare !== null && !spare.isDown) {
+      raise(spare)
       try {
         await spare.ready
         this.#refill()
@@ -74,6 +76,7 @@ export class SparePool {
     setImmediate(() => {
       if (this.#users === 0 || this.#spare !== null || this.#launch === null) return
       const spare = this.#start(this.#launch)
+      lower(spare)
       this.#spare = spare
       this.#isSpareReady = false
       spare.ready.then(

@@ -8,6 +8,7 @@ import { type GuestLibrary, makeGuestLibrary } from '../guest-library.ts'
 import { logLines, type SandboxHostOptions, toGuestOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import type { ActiveCall } from './active-call.ts'
+import { ChildPriority, LOOK_MS } from './child-priority.ts'
 import { ChildWatch } from './child-watch.ts'
 import { TICK_MS } from './kill-clock.ts'
 import { type Gate, takeContained } from './layer-gate.ts'
@@ -40,6 +41,7 @@ export interface SupervisorOptions extends SandboxHostOptions {
 }
 
 const CLOSE_MS = 200
+const LOOKS_A_TICK = TICK_MS / LOOK_MS
 
 /**
  * Keeps one child with the plugins of a host alive: starts it, watches it, kills it by the kill rule,
@@ -58,6 +60,8 @@ export class Supervisor {
   #last: Promise<unknown> = Promise.resolve()
   #isBooting = false
   #timer: NodeJS.Timeout | null = null
+  readonly #priority = new ChildPriority()
+  #looks = 0
   /** The child was stopped by its deadline without having had the CPU for it. */
   #wasStarved = false
   kills = 0
@@ -138,7 +142,7 @@ export class Supervisor {
 
   /** Watches from now on until nothing is under way. */
   wake(): void {
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS)
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS)
   }
 
   async close(): Promise<void> {
@@ -203,6 +207,7 @@ export class Supervisor {
     const sandbox = new LoadedSandbox(process, this.#limits)
     this.#sandbox = sandbox
     this.watch.begin(process)
+    this.#priority.begin(process)
     process.adopt((remains) => this.#onDown(sandbox, remains))
     return sandbox
   }
@@ -272,6 +277,12 @@ export class Supervisor {
       }
       strikes = true
     }
+  }
+
+  #look(): void {
+    const { process } = this
+    if (process !== null && !process.isDown) this.#priority.look(process)
+    if (++this.#looks % LOOKS_A_TICK === 0) this.#tick()
   }
 
   #tick(): void {

@@ -26,6 +26,8 @@ export interface Offence {
    * there before.
    */
   readonly beginsWith: 'warm-up' | 'measurement'
+  /** In this folder: how its client goes on when it was answered. */
+  readonly script: string
 }
 
 export const OFFENCES: readonly Offence[] = [
@@ -34,18 +36,21 @@ export const OFFENCES: readonly Offence[] = [
     plugin: '{ name: bench-header }',
     connections: 64,
     beginsWith: 'warm-up',
+    script: 'wrk-report.lua',
   },
   {
     name: 'CPU loops, one after the other',
     plugin: '{ name: bench-hostile, config: { deed: loop } }',
     connections: 1,
     beginsWith: 'measurement',
+    script: 'wrk-attack.lua',
   },
   {
     name: 'memory bombs, one after the other',
     plugin: '{ name: bench-hostile, config: { deed: bomb } }',
     connections: 1,
     beginsWith: 'measurement',
+    script: 'wrk-attack.lua',
   },
 ]
 
@@ -156,10 +161,14 @@ export class NeighboursScene {
     const [report, offended] = await Promise.all([
       this.runQuiet(ratePerSecond),
       sleep(isLate ? CLIENT_START_MS + warmupSeconds * 1_000 : 0).then(() =>
-        this.#runWrk(path, {
-          connections: offence.connections,
-          seconds: seconds + (isLate ? 0 : warmupSeconds + 1),
-        }),
+        this.#runWrk(
+          path,
+          {
+            connections: offence.connections,
+            seconds: seconds + (isLate ? 0 : warmupSeconds + 1),
+          },
+          offence.script,
+        ),
       ),
     ])
     const { requests, errors } = offended
@@ -168,9 +177,13 @@ export class NeighboursScene {
     return report
   }
 
-  async #runWrk(path: string, load: { connections: number; seconds: number }): Promise<WrkReport> {
+  async #runWrk(
+    path: string,
+    load: { connections: number; seconds: number },
+    scriptName = 'wrk-report.lua',
+  ): Promise<WrkReport> {
     const { children, wrk, root, loadCore } = this.#bench
-    const script = join(root, 'test/bench/wrk-report.lua')
+    const script = join(root, 'test/bench', scriptName)
     const url = `http://127.0.0.1:${this.#started.port}${path}`
     const args = toWrkArguments({ ...load, url, threads: 1, script, headers: {} })
     const child = children.start([wrk, ...args], { core: loadCore })

@@ -1,0 +1,74 @@
+import { getPriority } from 'node:os'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { PluginHost } from '../../kernel/plugin-host.ts'
+import { createProcessHostFactory } from '../../sandbox/create-hosts.ts'
+import { makeCall, makeHostOptions, makePlugin } from '../support/host-call.ts'
+import { childrenOfThisProcess } from './children.ts'
+
+const hosts: PluginHost[] = []
+afterEach(async () => {
+  await Promise.all(hosts.splice(0).map((host) => host.close()))
+})
+
+const INSTANCE = { key: 'key', id: 'id', pluginName: 'p', config: {} }
+const BODY = `access(pdk) {
+  const until = Date.now() + Number(pdk.request.getId())
+  while (Date.now() < until);
+}`
+/** Long enough for a machine that is busy to look at it meanwhile. */
+const LONG_MS = 300
+
+const isRoot = process.getuid?.() === 0
+
+describe.skipIf(!isRoot)('the priority of a sandbox (as root)', () => {
+  async function start() {
+    // What takes long is not to be killed here.
+    const limits = { killCpuMs: 60_000, guestTurnMs: 20_000, silenceMs: 20_000 }
+    const made = makeHostOptions({ limits })
+    const factory = createProcessHostFactory(made.options)
+    const host = factory.createHost({
+      ...{ name: 'tenant:t', tenant: 't' },
+      plugins: [makePlugin('p', BODY)],
+    })
+    hosts.push(host)
+    await host.configure([INSTANCE])
+    const take = (ms: number) =>
+      host.call(makeCall({ key: 'key', view: { request: { id: String(ms) } } })) as Promise<void>
+    // The one with the lower number has been taken, the other waits to be.
+    const [pid] = childrenOfThisProcess().toSorted((one, other) => one - other)
+    // To configure it may have taken long as well.
+    await expect.poll(() => getPriority(pid!), { interval: 5 }).toBe(0)
+    return { factory, host, take, pid: pid! }
+  }
+
+  test('is low while a call is long at its turn, and as it was afterwards', async () => {
+    const { take, pid } = await start()
+    const ended = take(LONG_MS)
+    await expect.poll(() => getPriority(pid), { interval: 5 }).toBe(10)
+    await ended
+    await expect.poll(async () => (await take(0), getPriority(pid)), { interval: 5 }).toBe(0)
+  })
+
+  test('is low while a spare starts that nobody waits for, until it is taken', async () => {
+    const { factory, host, take, pid } = await start()
+    await expect.poll(() => factory.spares?.()[0]?.state, { timeout: 20_000 }).toBe('ready')
+    const spare = childrenOfThisProcess().find((other) => other !== pid)!
+    expect(getPriority(spare)).toBe(10)
+    process.kill(pid, 'SIGKILL')
+    await expect.poll(() => host.stats().starts).toBe(2)
+    await take(0)
+    await expect.poll(() => getPriority(spare), { interval: 5 }).toBe(0)
+  })
+
+  test('is not touched by short calls', async () => {
+    const { take, pid } = await start()
+    const seen = new Set<number>()
+    for (let i = 0; i < 200; i++) {
+      await take(0)
+      seen.add(getPriority(pid))
+    }
+    // A busy machine may have given it no CPU for as long as a look takes.
+    expect([...seen].filter((priority) => priority !== 0 && priority !== 10)).toEqual([])
+    await expect.poll(() => getPriority(pid), { interval: 5 }).toBe(0)
+  })
+})
