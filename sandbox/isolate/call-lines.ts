@@ -1,3 +1,4 @@
+import { ProtocolError } from '@sallyport/sdk/protocol'
 import { CALL_HEAD_LINES, CALL_LINES, FAILED_MARK, FINAL_MARK, LEFT } from '@sallyport/sdk/guest'
 
 /*
@@ -42,11 +43,17 @@ export function splitAnswers(answers: string): SomeAnswers {
   return { kind: 'some', lines, areLeft }
 }
 
-/** The id of each call. */
+const ID = /^\d{1,10} /
+
+/** The id of each call. Throws a `ProtocolError` when a line that should begin one does not. */
 export function idsOf(text: string): number[] {
   const ids: number[] = []
   const lines = text.split('\n')
-  for (let at = 0; at < lines.length; at += CALL_LINES) ids.push(Number.parseInt(lines[at]!, 10))
+  for (let at = 0; at < lines.length; at += CALL_LINES) {
+    const [digits] = ID.exec(lines[at]!) ?? []
+    if (digits === undefined) throw new ProtocolError('a call of several begins with no id')
+    ids.push(Number(digits))
+  }
   return ids
 }
 

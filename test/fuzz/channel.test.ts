@@ -8,6 +8,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { HostFailure } from '@sallyport/sdk'
+import { toCallText } from '@sallyport/sdk/guest'
 import {
   FrameDecoder,
   type HostMessage,
@@ -23,6 +24,7 @@ import { type ChildHandle, prepareLaunch } from '../../sandbox/process/launch.ts
 import { Piece } from '../../sandbox/process/piece.ts'
 import { SandboxProcess } from '../../sandbox/process/sandbox-process.ts'
 import { importModules } from '../sandbox/tiers.ts'
+import { readCalls } from '../support/calls-text.ts'
 import { makeCall, makePlugin } from '../support/host-call.ts'
 import { referenceReader } from './reference-reader.ts'
 import { type Frames, mutatedStreams, type Stream, toBytes, toPieces } from './mutated-frames.ts'
@@ -100,7 +102,7 @@ class HandProcess extends EventEmitter implements ChildHandle {
 
 /** What a host does next; `wild` is a frame that may be for nothing at all. */
 interface Step {
-  readonly act: 'end' | 'fail' | 'wait' | 'ask' | 'endWaiting' | 'wild'
+  readonly act: 'end' | 'fail' | 'wait' | 'ask' | 'endWaiting' | 'endSome' | 'wild'
   readonly value: unknown
   readonly id: number
   readonly type: number
@@ -108,12 +110,15 @@ interface Step {
 
 const STEP: fc.Arbitrary<Step> = fc.record({
   act: fc.oneof(
-    { weight: 9, arbitrary: fc.constantFrom('end', 'fail', 'wait', 'ask', 'endWaiting' as const) },
+    {
+      weight: 9,
+      arbitrary: fc.constantFrom('end', 'fail', 'wait', 'ask', 'endWaiting', 'endSome' as const),
+    },
     { weight: 1, arbitrary: fc.constant('wild' as const) },
   ),
   value: fc.jsonValue({ maxDepth: 3 }),
   id: fc.nat(12),
-  type: fc.constantFrom(2, 6, 7, 8, 12),
+  type: fc.constantFrom(2, 6, 7, 8, 12, 17),
 })
 
 /** The frames of a host that keeps the protocol but for its wild ones. */
@@ -123,6 +128,7 @@ function toHostFrames(steps: readonly Step[], encoding: PayloadEncoding): Frames
     if (type === 2) return [type, id, 1, encoding, payload(value)]
     if (type === 7) return [type, id, 'error', 'no', false, payload([])]
     if (type === 8) return [type, id, FIRST_ID + (id % CALLS), 'timer.sleep', payload([1])]
+    if (type === 17) return [type, id, `${JSON.stringify(value)}\n{}`]
     return type === 12 ? [type, id] : [type, id, payload(value)]
   }
   const queue = Array.from({ length: CALLS }, (_, index) => FIRST_ID + index)
@@ -137,9 +143,15 @@ function toHostFrames(steps: readonly Step[], encoding: PayloadEncoding): Frames
     }
     if (head === undefined) return []
     if (act === 'ask') return [[8, ++effects, head, 'timer.sleep', payload([1])]]
+    if (act === 'endSome' && encoding === 'json') {
+      // Now and then more than there are.
+      const some = queue.splice(0, 1 + (id % 4))
+      const lines = id === 11 ? [...some, 0] : some
+      return [[17, head, lines.map(() => JSON.stringify(value)).join('\n')]]
+    }
     queue.shift()
     if (act === 'wait') waiting.push(head)
-    return [act === 'wait' ? [12, head] : fields(act === 'end' ? 6 : 7, head, value)]
+    return [act === 'wait' ? [12, head] : fields(act === 'fail' ? 7 : 6, head, value)]
   })
 }
 
@@ -185,6 +197,14 @@ function reference(
       const isKnown = queue[0] === message.call || waiting.has(message.call)
       if (!isKnown || effects.has(id)) return { ends, good: false }
       effects.set(id, message.call)
+    } else if (message.name === 'results' && encoding === 'json') {
+      const lines = message.text.split('\n')
+      for (const [index] of lines.entries()) {
+        const head = queue.shift()
+        if (head === undefined || (index === 0 && head !== id)) return { ends, good: false }
+        end(head)
+        ends.push([head, 'result'])
+      }
     } else return { ends, good: false }
   }
   return { ends, good: true }
@@ -232,6 +252,7 @@ test.each(['json', 'msgpack'] as const)(
         startMs: 60_000,
         stderrBytesMax: 0,
         encodings: ['msgpack', 'json'],
+        takesTogether: encoding === 'json',
         onDown: ({ reason }) => downs.push(reason),
       })
       const info = encoding === 'json' ? '{}' : {}
@@ -286,7 +307,7 @@ const HANDLERS = `
 /** What a gateway sends to a program that it has greeted: it begins as a good one does. */
 function gatewayFrames(
   prefix: Frames,
-  { minLength = 0, maxLength = 10, wild = 20 } = {},
+  { minLength = 0, maxLength = 10, wild = 20, together = 0 } = {},
 ): fc.Arbitrary<Frames> {
   const id = fc.integer({ min: 3, max: 30 })
   const view = fc.oneof(
@@ -296,8 +317,22 @@ function gatewayFrames(
   )
   const phase = fc.constantFrom('access', 'access', 'log', 'log', 'steal')
   const call = fc.tuple(fc.constant(5), id, fc.constant('k'), phase, fc.nat(9), view)
+  const calls = fc
+    .array(
+      fc.record({ id, phase, view: fc.oneof({ weight: 40, arbitrary: fc.constant(VIEW) }, view) }),
+      {
+        minLength: 1,
+        maxLength: 4,
+      },
+    )
+    .map((some) => [
+      16,
+      some[0]!.id,
+      some.map((each) => toCallText({ ...each, instanceKey: 'k' })).join('\n'),
+    ])
   const frame = fc.oneof(
     { weight: 160, arbitrary: call },
+    { weight: together, arbitrary: calls },
     { weight: 60, arbitrary: fc.tuple(fc.constant(9), fc.nat(9), fc.boolean(), view) },
     { weight: 40, arbitrary: fc.tuple(fc.constant(10), id, id) },
     { weight: 40, arbitrary: fc.tuple(fc.constantFrom(11, 13, 14), id) },
@@ -313,8 +348,11 @@ function idsOf(pieces: readonly Buffer[]): ReadonlyMap<number, number> {
   const decoder = new FrameDecoder(referenceReader('gateway'))
   try {
     for (const piece of pieces) {
-      decoder.push(piece, ({ id }) => {
-        ids.set(id, (ids.get(id) ?? 0) + 1)
+      decoder.push(piece, (message) => {
+        const text = message.name === 'calls' ? readCalls(message.text) : []
+        for (const id of new Set([message.id, ...text.map((call) => call.id)])) {
+          ids.set(id, (ids.get(id) ?? 0) + 1)
+        }
       })
     }
   } catch (error) {
@@ -402,12 +440,13 @@ test(
       expect(signal).toBeNull()
       count(`exit ${code}`)
     }
-    const frames = gatewayFrames([], { minLength: 100, maxLength: 200, wild: 1 })
+    const frames = gatewayFrames([], { minLength: 100, maxLength: 200, wild: 1, together: 160 })
     // A process each: a fifth of the frames is what a suite has time for.
     const framesMin = process.env['FUZZ_RUNS'] === undefined ? FRAMES / 5 : FRAMES
     const counts = await fuzz(frames, run, { framesMin, batchSize: 4 })
     expect(counts['welcome']).toBe(counts['streams'])
-    expect(counts['result']).toBeGreaterThan(framesMin / 20)
+    expect(counts['result']).toBeGreaterThan(framesMin / 40)
+    expect(counts['results']).toBeGreaterThan(framesMin / 40)
     expect(counts['exit 2']).toBeGreaterThan(0)
   },
 )

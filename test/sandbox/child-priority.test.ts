@@ -35,10 +35,10 @@ describe.skipIf(!isRoot)('the priority of a sandbox (as root)', () => {
     const take = (ms: number) =>
       host.call(makeCall({ key: 'key', view: { request: { id: String(ms) } } })) as Promise<void>
     // The one with the lower number has been taken, the other waits to be.
-    const [pid] = childrenOfThisProcess().toSorted((one, other) => one - other)
+    const pid = childrenOfThisProcess().toSorted((one, other) => one - other)[0]!
     // To configure it may have taken long as well.
-    await expect.poll(() => getPriority(pid!), { interval: 5 }).toBe(0)
-    return { factory, host, take, pid: pid! }
+    await expect.poll(() => getPriority(pid), { interval: 5 }).toBe(0)
+    return { factory, host, take, pid }
   }
 
   test('is low while a call is long at its turn, and as it was afterwards', async () => {
