@@ -9,9 +9,10 @@ export type Tier = (typeof TIERS)[number]
  * Every state of a host, in the order of a life:
  * `starting`     no call can be made yet; calls wait;
  * `ready`        calls are served;
- * `recovering`   its sandbox was killed or died and is being replaced; calls wait;
+ * `recovering`   its sandbox was killed or died and is being replaced, or its remote program cannot be reached;
+ *                calls wait;
  * `quarantined`  it was killed too often and answers `unavailable` until a pause is over;
- * `draining`     no new calls, those begun are finished;
+ * `draining`     no new calls; those begun end with `unavailable`;
  * `closed`       nothing runs any more;
  * `failed`       it could not be started; answers `unavailable` with the reason.
  */

@@ -23,7 +23,7 @@ export interface SandboxLogLine {
   readonly text: string
 }
 
-/** What hosts of both tiers are made with. */
+/** What hosts of the tiers `isolate`, `process` and `remote` are made with. */
 export interface SandboxHostOptions {
   readonly log: (line: SandboxLogLine) => void
   readonly counters: CountersPort

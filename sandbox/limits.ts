@@ -9,7 +9,10 @@ import {
 const KB = 1024
 const MB = 1024 * KB
 
-/** Every limit of the sandbox. Times in milliseconds, sizes in bytes. */
+/**
+ * Every limit of the sandbox. Times in milliseconds, sizes in bytes; those of payloads are counted in UTF-16
+ * units of their JSON.
+ */
 export const SANDBOX_LIMIT_ROWS = {
   ...RESULT_LIMIT_ROWS,
   handlerCpuMs: {
@@ -28,7 +31,7 @@ export const SANDBOX_LIMIT_ROWS = {
     tenant: true,
     atMost: 'silenceMs',
     reason:
-      'wall clock, as isolated-vm has no other: with 50 ms honest handlers failed on a busy machine. Who burns CPU is killed long before; this ends who was given too little of it to be told apart',
+      'wall clock, as isolated-vm has no other: with 50 ms honest handlers failed on a busy machine. Who burns CPU is killed long before; this ends who was given too little of it to be told apart, up to a quarter later',
   },
   isolateHandlerMs: {
     unit: 'ms',
@@ -147,8 +150,9 @@ export const SANDBOX_LIMIT_ROWS = {
   failureLengthMax: {
     unit: 'characters',
     default: 4 * KB,
-    range: [80, 64 * KB],
-    reason: 'longer than the text of any error that somebody reads',
+    range: [1 * KB, 64 * KB],
+    reason:
+      'longer than the text of any error that somebody reads; the library in a sandbox cuts them at 500',
   },
   effectsMax: {
     unit: 'count',

@@ -285,6 +285,7 @@ function bytesAtMost(text: string): number {
   return text.length > COUNTED_STRING ? Buffer.byteLength(text) : text.length * 3
 }
 
+/** Strings, numbers and booleans are all there is: lists (`hello`) go through msgpack. */
 function writeField(slab: Buffer, at: number, value: unknown): number {
   if (typeof value === 'string') return writeString(slab, at, value)
   if (typeof value === 'number') return writeUint(slab, at, value)

@@ -79,6 +79,8 @@
  *   strikes     three losses in a minute with calls in them           quarantine: refused (503) for 60 s,
  *                                                                     doubling
  *
+ * These numbers are defaults; most can be changed (docs/limits.md).
+ *
  * Whatever hangs up also ends the program's side of the connection; it may be connected to again.
  */
 export const PROTOCOL_VERSION = 1
@@ -133,7 +135,10 @@ export const MESSAGES = {
   },
   /** `instances`: a list of `{ key, id, pluginName, config }`: exactly these are callable after it. */
   configure: { type: 4, from: 'gateway', fields: { instances: 'payload' } },
-  /** One call of one handler. `view` is a `CallView`, the result a `CallResult`. */
+  /**
+   * One call of one handler. `view` is a `CallView`, the result a `CallResult`. `timeoutMs`: what the gateway
+   * will wait, in milliseconds; it keeps that deadline itself.
+   */
   call: {
     type: 5,
     from: 'gateway',

@@ -67,7 +67,10 @@ export interface PluginIsolateOptions {
 const MB = 1024 * 1024
 const NS_PER_MS = 1e6
 const WAITING: TurnEnd = { kind: 'waiting', payload: '' }
-/** More posts than this in one turn are no longer effects of a handler. */
+/**
+ * More posts than this in one turn are no longer effects of a handler. They are dropped, ends of calls too:
+ * keep it above what calls that cross together may ask for (`effectsMax` and `timersMax` of each).
+ */
 const POSTS_MAX = 4_096
 
 /**

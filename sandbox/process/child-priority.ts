@@ -1,7 +1,10 @@
 import { setPriority } from 'node:os'
 import type { Piece } from './piece.ts'
 
-/** How often the head of a busy child is looked at: as long as a piece may take before others go first. */
+/**
+ * How often the head of a busy child is looked at: as long as a piece may take before others go first. Must
+ * divide `TICK_MS`: after so many looks the kill rule has its turn.
+ */
 export const LOOK_MS = 5
 /**
  * A tenth of what others get where there is too little for all (nice 10). Not less: who is slow for a good

@@ -43,10 +43,11 @@ export interface ChildPort {
 const HELD_MS = 2
 
 /**
- * A quarter of the deadline, which is there for a machine that is too busy to give the child the CPU that
- * it is killed for. Without a grid, a third of a lone call's CPU went to the thread that wakes for each.
+ * Deadlines are up to so much of their time later. They are there for a machine that is too busy to give the
+ * child the CPU that it is killed for; without a grid, a third of a lone call's CPU went to the thread that
+ * wakes for each.
  */
-const TURN_GRID_MS = 100
+const TURN_GRID_SHARE = 1 / 4
 
 const NOTHING_LOADED: TurnEnd = { kind: 'error', payload: 'nothing is loaded' }
 
@@ -240,7 +241,7 @@ export class ChildService {
       sdk: sdk!,
       native: createNative(guest.trustedIps),
       guestOptions: JSON.stringify(guest),
-      turnGridMs: TURN_GRID_MS,
+      turnGridMs: Math.ceil(rest.turnMs * TURN_GRID_SHARE),
       sink: {
         effect: (id, call, member, args) => {
           const message: Message<'effect'> = { name: 'effect', id, call, member, args }

@@ -36,7 +36,7 @@ export class CpuBudget {
     return Math.min(tenantCpuMs, this.#levelMs + (passedMs / tenantCpuFillMs) * tenantCpuMs)
   }
 
-  /** Whether next to nothing is left: who has to wait now does so because of the budget. */
+  /** Whether less than a quarter is left: who has to wait now does so because of the budget. */
   get isScarce(): boolean {
     return this.leftMs < this.#options.limits.tenantCpuMs / 4
   }

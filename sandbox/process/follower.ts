@@ -1,13 +1,12 @@
 import type { HostCall } from '../../kernel/plugin-host.ts'
 import { type Message, ProtocolError } from '@sallyport/sdk/protocol'
+import type { SandboxLimits } from '../limits.ts'
 import { Piece, type PieceEvents } from './piece.ts'
 import type { SandboxProcess } from './sandbox-process.ts'
 
-/** As many effects as a handler may have under way, and timers, with arguments as long as a result. */
-const KEPT_MAX = 256
-const KEPT_LENGTH_MAX = 4 * 1024 * 1024
-
 type End = Message<'result' | 'failed'>
+/** What comes before the turn is held to what may come in it. */
+type KeptLimits = Pick<SandboxLimits, 'effectsTotalMax' | 'effectBytesTotalMax'>
 
 /**
  * A call that was sent right behind another, before anybody knew whether its turn would come. What comes
@@ -16,14 +15,16 @@ type End = Message<'result' | 'failed'>
 export class Follower {
   readonly piece: Piece
   readonly process: SandboxProcess
+  readonly #limits: KeptLimits
   readonly #effects: Message<'effect'>[] = []
   #keptLength = 0
   #end: End | null = null
   #events: PieceEvents | null = null
 
   /** `onEnd` sees the end when it comes, claimed or not. */
-  constructor(process: SandboxProcess, onEnd: (end: End) => void) {
+  constructor(process: SandboxProcess, limits: KeptLimits, onEnd: (end: End) => void) {
     this.process = process
+    this.#limits = limits
     this.piece = new Piece('call', {
       onEnd: (end) => {
         onEnd(end)
@@ -55,7 +56,8 @@ export class Follower {
   #keep(effect: Message<'effect'>): void {
     this.#effects.push(effect)
     this.#keptLength += (effect.args as string).length
-    if (this.#effects.length > KEPT_MAX || this.#keptLength > KEPT_LENGTH_MAX) {
+    const { effectsTotalMax, effectBytesTotalMax } = this.#limits
+    if (this.#effects.length > effectsTotalMax || this.#keptLength > effectBytesTotalMax) {
       throw new ProtocolError('a call asks for more than can be before its turn has come')
     }
   }
@@ -69,17 +71,24 @@ export class Follower {
 /** The followers of a host by their calls. */
 export class Followers {
   readonly #byCall = new WeakMap<HostCall, Follower>()
+  readonly #limits: KeptLimits
   readonly #onEnd: (process: SandboxProcess, piece: Piece, end: End) => void
 
   /** `onEnd` sees every end when it comes. */
-  constructor(onEnd: (process: SandboxProcess, piece: Piece, end: End) => void) {
+  constructor(
+    limits: KeptLimits,
+    onEnd: (process: SandboxProcess, piece: Piece, end: End) => void,
+  ) {
+    this.#limits = limits
     this.#onEnd = onEnd
   }
 
   /** Sends a call for the case that its turn comes, in the view of the one sent before it. */
   send(process: SandboxProcess, call: HostCall): void {
     this.drop(call)
-    const follower = new Follower(process, (end) => this.#onEnd(process, follower.piece, end))
+    const follower = new Follower(process, this.#limits, (end) =>
+      this.#onEnd(process, follower.piece, end),
+    )
     process.send(follower.piece, {
       name: 'follow',
       instanceKey: call.instanceKey,

@@ -15,6 +15,8 @@ export interface Loaded {
   readonly log: unknown
 }
 
+type Work = Exclude<WorkMessage, { name: 'call' | 'calls' | 'follow' }>
+
 /** Thrown when the child refused a piece of work with a reason of its own. */
 export class WorkFailed extends Error {
   override readonly name = 'WorkFailed'
@@ -107,7 +109,7 @@ export class LoadedSandbox {
     }
   }
 
-  #do(message: WorkMessage, onEffect?: (message: Message<'effect'>) => void): Promise<string> {
+  #do(message: Work, onEffect?: (message: Message<'effect'>) => void): Promise<string> {
     return new Promise((resolve, reject) => {
       const events: PieceEvents = {
         onEnd: (end) => {

@@ -4,7 +4,8 @@ import type { GatewayMessage, Message } from '@sallyport/sdk/protocol'
 export type WorkMessage = WithoutId<Exclude<GatewayMessage, { name: 'hello' | 'effectResult' }>>
 type WithoutId<M> = M extends unknown ? Omit<M, 'id'> : never
 
-export type PieceKind = Exclude<GatewayMessage['name'], 'hello'>
+/** Those of `calls` and `follow` are pieces of kind `call`: only that may wait. */
+export type PieceKind = Exclude<GatewayMessage['name'], 'hello' | 'calls' | 'follow'>
 
 export interface PieceEvents {
   onEnd?(message: Message<'result' | 'failed'>): void

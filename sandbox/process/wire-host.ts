@@ -54,7 +54,7 @@ export interface WireHostOptions extends SandboxHostOptions {
   readonly tier: Tier
   readonly name: string
   readonly sandboxLimits: SandboxLimits
-  /** Whether the other end knows `then`. */
+  /** Whether the other end knows `follow`. */
   readonly takesFollowers?: boolean
   readonly supervise: (events: SupervisorEvents) => HostSupervisor
 }
@@ -76,11 +76,7 @@ export class WireHost implements PluginHost {
   #errorCount = 0
   #timeoutCount = 0
   /** Calls that the child has been given behind others, and whose turn has not come. */
-  readonly #followers = new Followers((process, piece, end) => {
-    checkBounds(end, this.#limits)
-    // The child has ended itself, whether anybody waits for this call or not.
-    if (end.name === 'failed' && isFatal(end)) this.#recycle(process, piece, end)
-  })
+  readonly #followers: Followers
   /** Calls that wait until one more may begin. */
   readonly #held: HeldCalls
 
@@ -96,6 +92,11 @@ export class WireHost implements PluginHost {
       closed: (reason) => this.#failAll('unavailable', reason),
       tick: () => this.#onTick(),
       hasCalls: () => this.#calls.size > 0,
+    })
+    this.#followers = new Followers(this.#limits, (process, piece, end) => {
+      checkBounds(end, this.#limits)
+      // The child has ended itself, whether anybody waits for this call or not.
+      if (end.name === 'failed' && isFatal(end)) this.#recycle(process, piece, end)
     })
     this.#held = new HeldCalls({
       watch: this.#supervisor.watch,

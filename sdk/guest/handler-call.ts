@@ -198,7 +198,10 @@ export class HandlerCall {
   /** What is told of a call that failed. */
   fail(message: string): string {
     this.end()
-    return jsonStringify({ message, decided: this.exited, log: this.#logLines })
+    const json = jsonStringify({ message, decided: this.exited, log: this.#logLines })
+    if (json.length <= this.realm.options.resultBytesMax) return json
+    const note = `the ${this.#logLines.length} lines of this call are too long and were dropped`
+    return jsonStringify({ message, decided: this.exited, log: [['warn', note]] })
   }
 
   get logLines(): readonly (readonly [level: string, text: string])[] {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Plugin, toManifest } from '@sallyport/sdk'
 import type { HostFactory, PluginCode, PluginHost, Tier } from '../../kernel/plugin-host.ts'
 import { toPluginCode } from '../../kernel/process/plugin-listing.ts'
+import type { LimitChanges } from '@sallyport/sdk/limits'
 import { serve } from '@sallyport/sdk/serve'
 import {
   createIsolateHostFactory,
@@ -102,8 +103,9 @@ export async function startHost(
   tier: SandboxTier,
   plugins: readonly PluginCode[],
   config: unknown = {},
+  limits: LimitChanges = {},
 ): Promise<{ host: PluginHost; lines: string[] }> {
-  const { options, lines } = makeHostOptions({ limits: PATIENT })
+  const { options, lines } = makeHostOptions({ limits: { ...PATIENT, ...limits } })
   const prepared = await prepareTier(tier, plugins, options)
   const { codes } = prepared
   const host = prepared.factory!.createHost({ name: 'tenant:acme', tenant: 'acme', plugins: codes })

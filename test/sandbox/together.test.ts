@@ -106,3 +106,20 @@ test('what runs by itself after its call lands on no other, and fails none', asy
   expect(calls[2]!.applied).toEqual([{ changes: [['log.info', 'last']] }])
   expect(calls[2]!.effects).toEqual([])
 })
+
+describe.each(TIERS)('a failure with long lines in the %s tier', (tier) => {
+  test('fails its own call, and nothing is killed, however low the limit of results is', async () => {
+    const body = `access(pdk) {
+      for (let i = 0; i < 8; i++) pdk.log.info('x'.repeat(1000))
+      throw new Error('of ' + pdk.request.getId())
+    }`
+    const { host } = await startHost(tier, [makePlugin('p', body)], {}, { resultBytesMax: 4_096 })
+    hosts.push(host)
+    const call = makeCall({ key: 'key', view: { request: { id: 'long' } } })
+    await expect(host.call(call)).rejects.toMatchObject({
+      kind: 'error',
+      message: expect.stringContaining('of long') as string,
+    })
+    expect(host.stats()).toMatchObject({ kills: 0, starts: 1 })
+  })
+})

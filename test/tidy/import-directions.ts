@@ -27,14 +27,7 @@ export const DIRECTIONS: Readonly<Record<string, Direction>> = {
     ours: [],
     types: [],
     // What a plugin author imports runs in every tier; only these run on a Node of their own.
-    node: [
-      'sdk/serve.ts',
-      'sdk/address-test.ts',
-      'sdk/codec.ts',
-      'sdk/testing.ts',
-      'sdk/testing',
-      'sdk/protocol.ts',
-    ],
+    node: ['sdk/serve.ts', 'sdk/address-test.ts', 'sdk/codec.ts', 'sdk/protocol.ts'],
     packages: 'any',
   },
   kernel: { ours: [], types: [], node: true, packages: 'any' },
