@@ -34,7 +34,13 @@ export interface TurnEnd {
  * answers, at least the first; or how the turn ended for all of them. When that is the end of the isolate
  * and they were several, nobody knows which of them it was.
  */
-export type CallsEnd = string | SomeAnswers | TurnEnd
+export type CallsEnd = string | SomeAnswers | FirstEnd | TurnEnd
+
+/** How the turn of the first call ended, which crossed alone: the others have not begun. */
+export interface FirstEnd {
+  readonly kind: 'first'
+  readonly end: TurnEnd
+}
 
 /** What a guest tells beside the ends of its turns. */
 export interface GuestSink {
@@ -158,7 +164,8 @@ export class PluginIsolate {
     const end = this.#crossesAlone ? endOfCalls(text, 1) : null
     if (end !== null) {
       const answer = this.#cross(this.#calls, this.#turnOptions, [text.slice(0, end - 1)])
-      return typeof answer === 'string' ? splitAnswers(`${answer}\n${LEFT}`) : answer
+      if (typeof answer === 'string') return splitAnswers(`${answer}\n${LEFT}`)
+      return { kind: 'first', end: answer }
     }
     let answers = this.#cross(this.#calls, this.#turnOptions, [text])
     if (typeof answers !== 'string') {
@@ -273,7 +280,8 @@ export function reasonOf(end: TurnEnd): string {
 export function toEnd(answer: string): TurnEnd {
   if (answer === '') return WAITING
   if (isFailure(answer)) return { kind: 'failed', payload: answer.slice(1) }
-  return { kind: 'result', payload: answer, isFinal: isFinal(answer) }
+  if (isFinal(answer)) return { kind: 'result', payload: answer.slice(1), isFinal: true }
+  return { kind: 'result', payload: answer, isFinal: false }
 }
 
 const TEXT_LENGTH_MAX = 500

@@ -93,7 +93,8 @@ export class PluginSet {
   call(call: GuestCall): TurnEnd {
     const end = this.calls(toCallText(call), call.instanceKey)
     if (typeof end === 'string') return toEnd(end)
-    return end.kind === 'some' ? toEnd(end.lines[0]!) : end
+    if (end.kind === 'some') return toEnd(end.lines[0]!)
+    return end.kind === 'first' ? end.end : end
   }
 
   /** Runs the first of these calls of one plugin, one or more. */
@@ -106,13 +107,14 @@ export class PluginSet {
     if (typeof end === 'string') {
       if (this.#effects.size > 0) this.#account(isolate, text, splitAnswers(end))
     } else if (end.kind === 'some') this.#account(isolate, text, end)
+    else if (end.kind === 'first') this.#forgetEffects(idsOf(text)[0]!)
     else for (const id of idsOf(text)) this.#forgetEffects(id)
     return end
   }
 
   #refuse(text: string, message: string): SomeAnswers {
     const answer = FAILED_MARK + toFailed(message).payload
-    return { kind: 'some', lines: idsOf(text).map(() => answer), areLeft: false }
+    return { kind: 'some', lines: [answer], areLeft: idsOf(text).length > 1 }
   }
 
   /** Who waits, and whose effects nobody waits for any more. */

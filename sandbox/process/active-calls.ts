@@ -31,6 +31,15 @@ export class ActiveCalls {
 
   /** In the order in which they came. */
   inOrder(): ActiveCall[] {
-    return this.#calls.toSorted((one, other) => one.number - other.number)
+    return this.#calls.toSorted(byNumber)
   }
+
+  /** Those whose deadline has passed, in that order. */
+  lateAt(nowMs: number): ActiveCall[] {
+    return this.#calls.filter(({ deadlineMs }) => deadlineMs <= nowMs).toSorted(byNumber)
+  }
+}
+
+function byNumber(one: ActiveCall, other: ActiveCall): number {
+  return one.number - other.number
 }

@@ -15,6 +15,7 @@ export class CallGroup {
   #id = 0
   #text = ''
   #count = 0
+  #number = 0
 
   takes(plugin: string, text: string): boolean {
     if (text.length > LENGTH_MAX) return false
@@ -23,13 +24,16 @@ export class CallGroup {
     return !isFull && plugin === this.#plugin
   }
 
-  add(plugin: string, id: number, text: string): void {
+  /** The number of the group, which no other one has. */
+  add(plugin: string, id: number, text: string): number {
     if (this.#count === 0) {
+      this.#number++
       this.#plugin = plugin
       this.#id = id
       this.#text = text
     } else this.#text += `\n${text}`
     this.#count++
+    return this.#number
   }
 
   /** The frame's message, and nothing is left; null when there is none. */

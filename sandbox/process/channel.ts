@@ -52,16 +52,23 @@ export class Channel {
     this.#flushSoon()
   }
 
-  /** Sends a call, in one frame with those of the same plugin right before and behind it. Throws as `send`. */
-  sendCall(plugin: string, call: GuestCall): void {
-    if (this.#ended) return
+  /**
+   * Sends a call, in one frame with those of the same plugin right before and behind it. Gives a number that
+   * they have in common, 0 when it goes alone. Throws as `send`.
+   */
+  sendCall(plugin: string, call: GuestCall): number {
+    if (this.#ended) return 0
     const text = toCallText(call)
     if (!this.#group.takes(plugin, text)) {
       this.#addGroup()
-      if (!this.#group.takes(plugin, text)) return this.send({ name: 'calls', id: call.id, text })
+      if (!this.#group.takes(plugin, text)) {
+        this.send({ name: 'calls', id: call.id, text })
+        return 0
+      }
     }
-    this.#group.add(plugin, call.id, text)
+    const number = this.#group.add(plugin, call.id, text)
     this.#flushSoon()
+    return number
   }
 
   #addGroup(): void {

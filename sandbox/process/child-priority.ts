@@ -1,66 +1,71 @@
+import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
-import type { Piece } from './piece.ts'
 
-/**
- * How often the head of a busy child is looked at: as long as a piece may take before others go first. Must
- * divide `TICK_MS`: after so many looks the kill rule has its turn.
- */
-export const LOOK_MS = 5
-/**
- * A tenth of what others get where there is too little for all (nice 10). Not less: who is slow for a good
- * reason is still to end before its silence counts.
- */
+/** A tenth of what others get where there is too little for all. */
 const LOW = 10
 const NORMAL = 0
+/** `CAP_SYS_NICE`: without it a process can be given less, and never again what it had. */
+const CAP_SYS_NICE = 1n << 23n
 
-/** What is looked at: a child and what it is doing. */
-interface Worked {
+/** A process, as long as it is there. */
+interface Prioritised {
   readonly pid?: number | undefined
-  readonly head: Piece | null
 }
 
 /**
- * Lets a child that is long at one piece of work give way to all others, until it is done: on a machine
- * that is full, a loop would take as much as those who serve. Only root can give a process back what was
- * taken from it, so without root nothing is taken.
+ * Lets a child that has burnt more than a handler may count on give way to all others, until its piece of
+ * work is done or it is killed for it: on a machine that is full, a loop would take as much as those who
+ * serve.
  */
 export class ChildPriority {
-  #head: Piece | null = null
   #isLow = false
 
-  /** To be called every `LOOK_MS` with the child in service. */
-  look(child: Worked): void {
-    const { head } = child
-    const stays = head !== null && head === this.#head
-    this.#head = head
-    if (stays === this.#isLow) return
-    this.#isLow = stays
-    if (stays) lower(child)
+  /** `isGreedy`: whether what it does now has burnt more than it may count on. */
+  look(child: Prioritised, isGreedy: boolean): void {
+    if (isGreedy === this.#isLow) return
+    this.#isLow = isGreedy
+    if (isGreedy) lower(child)
     else raise(child)
   }
 
   /** Another child is looked at from now on. */
-  begin(child: Worked): void {
-    this.#head = null
+  begin(child: Prioritised): void {
     this.#isLow = false
     raise(child)
   }
 }
 
 /** For a child that nobody waits for. */
-export function lower({ pid }: Pick<Worked, 'pid'>): void {
+export function lower({ pid }: Prioritised): void {
   set(pid, LOW)
 }
 
-export function raise({ pid }: Pick<Worked, 'pid'>): void {
+export function raise({ pid }: Prioritised): void {
   set(pid, NORMAL)
 }
 
+let mayRaise: boolean | null = null
+
+/** Whether this process may give others their priority back. */
+export function canRaise(): boolean {
+  return (mayRaise ??= readMayRaise())
+}
+
+function readMayRaise(): boolean {
+  try {
+    const [, hex] =
+      /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? []
+    return hex !== undefined && (BigInt(`0x${hex}`) & CAP_SYS_NICE) !== 0n
+  } catch {
+    return false
+  }
+}
+
 function set(pid: number | undefined, priority: number): void {
-  if (pid === undefined || process.getuid?.() !== 0) return
+  if (pid === undefined || !canRaise()) return
   try {
     setPriority(pid, priority)
   } catch {
-    // It is gone, or this root has no such right: it goes on as it is.
+    // It is gone.
   }
 }

@@ -17,7 +17,7 @@ import {
 } from '../isolate/call-lines.ts'
 import type { IsolatedVm } from '../isolate/load-isolated-vm.ts'
 import { createNative } from '../isolate/native.ts'
-import { toEnd, type TurnEnd } from '../isolate/plugin-isolate.ts'
+import { type FirstEnd, toEnd, type TurnEnd } from '../isolate/plugin-isolate.ts'
 import { PluginSet } from '../isolate/plugin-set.ts'
 import { isBroken, toFrame, toSkipped } from './end-frames.ts'
 
@@ -48,6 +48,9 @@ const HELD_MS = 2
  * wakes for each.
  */
 const TURN_GRID_SHARE = 1 / 4
+
+/** UTF-16 units: results that are longer together go in frames of their own, which hold one for certain. */
+const RESULTS_LENGTH_MAX = 1024 * 1024
 
 const NOTHING_LOADED: TurnEnd = { kind: 'error', payload: 'nothing is loaded' }
 
@@ -137,8 +140,9 @@ export class ChildService {
     const end = this.#plugins.calls(text)
     let next: number | null = null
     if (typeof end !== 'string') next = this.#endEach(text, end)
-    else if (this.#asked.length > 0) next = this.#endEach(text, splitAnswers(end))
-    else {
+    else if (this.#asked.length > 0 || end.length > RESULTS_LENGTH_MAX) {
+      next = this.#endEach(text, splitAnswers(end))
+    } else {
       this.#send({ name: 'results', id: id ?? idsOf(text)[0]!, text: end })
       this.#last = { text, answer: end }
     }
@@ -146,8 +150,12 @@ export class ChildService {
     return next
   }
 
-  #endEach(text: string, end: SomeAnswers | TurnEnd): number | null {
+  #endEach(text: string, end: SomeAnswers | FirstEnd | TurnEnd): number | null {
     const ids = idsOf(text)
+    if (end.kind === 'first') {
+      this.#answer(ids[0]!, end.end)
+      return endOfCalls(text, 1)
+    }
     if (end.kind !== 'some') {
       // Which of them was it? The gateway gives them to another host one by one, and sees.
       if (ids.length > 1) this.isBroken = true

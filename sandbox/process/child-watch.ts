@@ -23,6 +23,7 @@ export class ChildWatch {
   /** Null for a plugin that no tenant owns. */
   readonly #budget: CpuBudget | null
   #process: SandboxProcess | null = null
+  #isGreedy = false
   readonly #nowMs: () => number
   #suspectUntilMs = Number.NEGATIVE_INFINITY
 
@@ -41,13 +42,22 @@ export class ChildWatch {
     this.#meter.begin(this.#usage())
   }
 
+  /** Ticks come from now on: none came while nothing was under way. */
+  wake(): void {
+    this.#clock.wake(performance.now())
+  }
+
   /** To be called every `TICK_MS`. The reason to kill the child now, or null. */
   tick(hasCalls: boolean): string | null {
     const process = this.#process
     if (process === null || process.isDown) return null
     const usage = this.#usage()
     this.#charge(usage, hasCalls)
-    return this.#clock.tick(process, usage, performance.now())
+    const reason = this.#clock.tick(process, usage, performance.now())
+    const { head } = process
+    const burntMs = head?.kind === 'call' ? this.#clock.burntMs(head, usage) : null
+    this.#isGreedy = burntMs !== null && burntMs >= this.#limits.handlerCpuMs
+    return reason
   }
 
   /** Whether a piece that ran into its deadline did so without the CPU that it may count on. */
@@ -55,7 +65,14 @@ export class ChildWatch {
     const usage = this.#usage()
     this.#charge(usage, false)
     const burntMs = this.#clock.burntMs(piece, usage)
-    return burntMs !== null && burntMs < this.#limits.handlerCpuMs
+    // Its deadline has passed before a tick has seen it: nobody has looked, so nobody knows.
+    if (burntMs === null) return usage !== null && this.#clock.isStalled(performance.now())
+    return burntMs < this.#limits.handlerCpuMs
+  }
+
+  /** Whether the call at its turn had burnt more than it may count on at the last tick. */
+  get isGreedy(): boolean {
+    return this.#isGreedy
   }
 
   /** A child has died: for some time calls go to its successors one by one, so that each is known. */

@@ -26,6 +26,7 @@ export class HeldCalls {
 
   /** Submits a call, now or when its turn comes: those that came before and wait are first. */
   submit(active: ActiveCall): void {
+    if (active.isHeld) return
     const { watch, submit } = this.#options
     if (this.#count === 0 && watch.mayBegin()) {
       submit(active)

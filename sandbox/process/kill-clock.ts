@@ -31,7 +31,7 @@ export class KillClock {
   /** The reason to kill the child now, or null. `usage` is null where the platform does not tell. */
   tick(watched: Watched, usage: ProcessUsage | null, nowMs: number): string | null {
     const limits = this.#limits
-    const stalled = nowMs - this.#lastTickMs > STALL_MS
+    const stalled = this.isStalled(nowMs)
     this.#lastTickMs = nowMs
     if (usage !== null && usage.rssBytes > limits.childRssBytesMax) {
       return `it used ${usage.rssBytes} bytes of memory; up to ${limits.childRssBytesMax} are allowed`
@@ -55,6 +55,16 @@ export class KillClock {
     return null
   }
 
+  /** Ticks come from now on. */
+  wake(nowMs: number): void {
+    this.#lastTickMs = nowMs
+  }
+
+  /** Whether ticks have not come when they should have: this side had no CPU itself. */
+  isStalled(nowMs: number): boolean {
+    return nowMs - this.#lastTickMs > STALL_MS
+  }
+
   /** The CPU that the child has burnt since a piece was on the clock; null when that is not known. */
   burntMs(piece: Piece, usage: ProcessUsage | null): number | null {
     if (piece !== this.#piece || usage === null || this.#cpuBeforeMs === null) return null
@@ -64,6 +74,5 @@ export class KillClock {
   /** Another child is watched from now on. */
   forget(): void {
     this.#piece = null
-    this.#lastTickMs = Number.NEGATIVE_INFINITY
   }
 }

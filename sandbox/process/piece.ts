@@ -23,6 +23,8 @@ export class Piece {
   readonly kind: PieceKind
   readonly #events: PieceEvents | null
   id = 0
+  /** What it has in common with the calls of its frame; 0 when there are no others. */
+  group = 0
   /** `queued` includes being done: only its order tells which one that is. */
   state: 'queued' | 'waiting' | 'over' = 'queued'
   /** Nobody is interested in its end any more. */

@@ -5,7 +5,8 @@ import {
   type PayloadEncoding,
   ProtocolError,
 } from '@sallyport/sdk/protocol'
-import { linesOf } from '../isolate/call-lines.ts'
+import { FINAL_MARK } from '@sallyport/sdk/guest'
+import { isFinal, linesOf } from '../isolate/call-lines.ts'
 import { Channel, type ChannelEvents } from './channel.ts'
 import { Fifo } from '../fifo.ts'
 import { Greeting } from './greeting.ts'
@@ -145,7 +146,7 @@ export class SandboxProcess {
     if (message.name === 'call' && this.#options.takesTogether === true) {
       const { instanceKey, phase, view } = message
       const plugin = this.#pluginOf.get(instanceKey) ?? instanceKey
-      this.#channel.sendCall(plugin, { id, instanceKey, phase, view })
+      piece.group = this.#channel.sendCall(plugin, { id, instanceKey, phase, view })
     } else this.#channel.send({ ...message, id })
     this.#queue.push(piece)
   }
@@ -248,13 +249,17 @@ export class SandboxProcess {
 
   #onResults({ id, text }: Message<'results'>): void {
     if (this.#options.takesTogether !== true) throw new ProtocolError('results came without calls')
-    let isFirst = true
-    for (const payload of linesOf(text)) {
+    let before: Piece | null = null
+    for (const line of linesOf(text)) {
       const { head } = this
-      if (head === null || head.kind !== 'call' || (isFirst && head.id !== id)) {
+      // One plugin cannot end the calls of another.
+      const isNext =
+        before === null ? head?.id === id : head?.group === before.group && before.group > 0
+      if (head === null || head.kind !== 'call' || !isNext) {
         throw new ProtocolError(`results from ${id} on are more than calls have come`)
       }
-      isFirst = false
+      before = head
+      const payload = isFinal(line) ? line.slice(FINAL_MARK.length) : line
       this.#onEnd({ name: 'result', id: head.id, payload })
       if (this.isDown) return
     }

@@ -8,7 +8,7 @@ import { type GuestLibrary, makeGuestLibrary } from '../guest-library.ts'
 import { logLines, type SandboxHostOptions, toGuestOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
 import type { ActiveCall } from './active-call.ts'
-import { ChildPriority, LOOK_MS } from './child-priority.ts'
+import { ChildPriority } from './child-priority.ts'
 import { ChildWatch } from './child-watch.ts'
 import { TICK_MS } from './kill-clock.ts'
 import { type Gate, takeContained } from './layer-gate.ts'
@@ -41,7 +41,6 @@ export interface SupervisorOptions extends SandboxHostOptions {
 }
 
 const CLOSE_MS = 200
-const LOOKS_A_TICK = TICK_MS / LOOK_MS
 
 /**
  * Keeps one child with the plugins of a host alive: starts it, watches it, kills it by the kill rule,
@@ -61,7 +60,6 @@ export class Supervisor {
   #isBooting = false
   #timer: NodeJS.Timeout | null = null
   readonly #priority = new ChildPriority()
-  #looks = 0
   /** The child was stopped by its deadline without having had the CPU for it. */
   #wasStarved = false
   kills = 0
@@ -142,7 +140,9 @@ export class Supervisor {
 
   /** Watches from now on until nothing is under way. */
   wake(): void {
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS)
+    if (this.#timer !== null) return
+    this.watch.wake()
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
   }
 
   async close(): Promise<void> {
@@ -279,16 +279,11 @@ export class Supervisor {
     }
   }
 
-  #look(): void {
-    const { process } = this
-    if (process !== null && !process.isDown) this.#priority.look(process)
-    if (++this.#looks % LOOKS_A_TICK === 0) this.#tick()
-  }
-
   #tick(): void {
     const { process } = this
     const reason = this.watch.tick(this.#options.events.hasCalls())
     if (reason !== null) process?.kill(reason)
+    else if (process !== null && !process.isDown) this.#priority.look(process, this.watch.isGreedy)
     this.#options.events.tick()
     const isBusy = this.#options.events.hasCalls() || (process?.isBusy ?? false)
     if (isBusy || this.#isBooting || this.#timer === null) return

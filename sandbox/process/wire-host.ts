@@ -280,9 +280,7 @@ export class WireHost implements PluginHost {
   }
 
   #expire(): void {
-    const nowMs = performance.now()
-    const late = this.#calls.inOrder().filter(({ deadlineMs }) => deadlineMs <= nowMs)
-    void inTurns(late, (active) => {
+    void inTurns(this.#calls.lateAt(performance.now()), (active) => {
       const { phase, timeoutMs } = active.call
       if (active.isThrottled && active.piece === null) {
         active.fail('throttled', `${this.name}: ${phase}: ${this.#toBudgetText()}`)

@@ -48,6 +48,7 @@ type Instances = SafeMap<string, Instance>
 const LINES_MAX = 64
 /** No further call is begun in a turn after this time: milliseconds of wall clock. */
 const CALLS_MS = 2
+const UNTOLD = `${FAILED_MARK}{"message":"its failure cannot be told","decided":false,"log":[]}`
 /** No request: only `log`, `node` and `plugin` can be used, which look at none of it. */
 const NO_VIEW = null as never
 
@@ -164,10 +165,12 @@ export class Dispatcher {
       return toFailed(`a call is ${CALL_LINES} lines, these are ${lines.length}`)
     }
     const beganMs = dateNow()
+    // Those of a turn before belong to other calls.
+    this.#answers = ''
     let answers = ''
     let at = 0
     for (;;) {
-      const answer = this.#call(lines, at)
+      const answer = this.#callSafely(lines, at)
       answers = at === 0 ? answer : `${answers}\n${answer}`
       at += CALL_LINES
       const isLeft = at < lines.length
@@ -185,6 +188,15 @@ export class Dispatcher {
   /** What `calls` gave, for a host to which it did not come. */
   get answers(): string {
     return this.#answers
+  }
+
+  /** Even to tell of a failure may fail: a plugin can give every object a `toJSON`. */
+  #callSafely(lines: readonly string[], at: number): string {
+    try {
+      return this.#call(lines, at)
+    } catch {
+      return UNTOLD
+    }
   }
 
   #call(lines: readonly string[], at: number): string {

@@ -1,6 +1,6 @@
 import type { Plugin } from '../plugin.ts'
 import { type GatewayMessage, type HostMessage, ProtocolError } from '../protocol.ts'
-import { FAILED_MARK, toCallText, toFailed } from './call-text.ts'
+import { FAILED_MARK, FINAL_MARK, toCallText, toFailed } from './call-text.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
 import { jsonParse, jsonStringify } from './primordials.ts'
@@ -145,7 +145,8 @@ export class PluginService {
       this.#isConfigured = true
     }
     if (isResult) {
-      this.#options.send({ name: 'result', id, payload: answer })
+      const payload = answer.startsWith(FINAL_MARK) ? answer.slice(FINAL_MARK.length) : answer
+      this.#options.send({ name: 'result', id, payload })
       return
     }
     const { message, decided, log } = jsonParse(answer.slice(1)) as Record<string, unknown>

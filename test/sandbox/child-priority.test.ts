@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { PluginHost } from '../../kernel/plugin-host.ts'
 import { createProcessHostFactory } from '../../sandbox/create-hosts.ts'
 import { makeCall, makeHostOptions, makePlugin } from '../support/host-call.ts'
+import { canRaise } from '../../sandbox/process/child-priority.ts'
 import { childrenOfThisProcess } from './children.ts'
 
 const hosts: PluginHost[] = []
@@ -15,12 +16,10 @@ const BODY = `access(pdk) {
   const until = Date.now() + Number(pdk.request.getId())
   while (Date.now() < until);
 }`
-/** Long enough for a machine that is busy to look at it meanwhile. */
-const LONG_MS = 300
+/** More CPU than the 50 ms that a handler may count on, also on a machine that is busy. */
+const LONG_MS = 600
 
-const isRoot = process.getuid?.() === 0
-
-describe.skipIf(!isRoot)('the priority of a sandbox (as root)', () => {
+describe.skipIf(!canRaise())('the priority of a sandbox (with CAP_SYS_NICE)', () => {
   async function start() {
     // What takes long is not to be killed here.
     const limits = { killCpuMs: 60_000, guestTurnMs: 20_000, silenceMs: 20_000 }
@@ -41,7 +40,7 @@ describe.skipIf(!isRoot)('the priority of a sandbox (as root)', () => {
     return { factory, host, take, pid }
   }
 
-  test('is low while a call is long at its turn, and as it was afterwards', async () => {
+  test('is low once a call has burnt more than it may count on, and as it was afterwards', async () => {
     const { take, pid } = await start()
     const ended = take(LONG_MS)
     await expect.poll(() => getPriority(pid), { interval: 5 }).toBe(10)
@@ -60,15 +59,13 @@ describe.skipIf(!isRoot)('the priority of a sandbox (as root)', () => {
     await expect.poll(() => getPriority(spare), { interval: 5 }).toBe(0)
   })
 
-  test('is not touched by short calls', async () => {
+  test('is not touched by calls that burn what they may', async () => {
     const { take, pid } = await start()
     const seen = new Set<number>()
-    for (let i = 0; i < 200; i++) {
-      await take(0)
+    for (let i = 0; i < 20; i++) {
+      await take(30)
       seen.add(getPriority(pid))
     }
-    // A busy machine may have given it no CPU for as long as a look takes.
-    expect([...seen].filter((priority) => priority !== 0 && priority !== 10)).toEqual([])
-    await expect.poll(() => getPriority(pid), { interval: 5 }).toBe(0)
+    expect([...seen]).toEqual([0])
   })
 })

@@ -35,6 +35,20 @@ describe('the kill rule', () => {
     expect(run(25)).toEqual({ ticks: 5, reason: 'a call burnt 100 ms of CPU and did not end' })
   })
 
+  test('knows when nobody has looked, and not because another child is looked at', () => {
+    const { clock, tick, now, skip } = watch()
+    clock.wake(now())
+    expect(clock.isStalled(now() + 4 * TICK_MS)).toBe(false)
+    expect(clock.isStalled(now() + 4 * TICK_MS + 1)).toBe(true)
+    tick(0)
+    clock.forget()
+    expect(clock.isStalled(now())).toBe(false)
+    skip(5_000)
+    expect(clock.isStalled(now())).toBe(true)
+    clock.wake(now())
+    expect(clock.isStalled(now())).toBe(false)
+  })
+
   test('lets a starved child have its CPU, but not be silent for more than a second', () => {
     expect(watch().run(1)).toMatchObject({ ticks: 41, reason: 'it gave no answer for 1000 ms' })
   })
