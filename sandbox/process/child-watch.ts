@@ -92,6 +92,11 @@ export class ChildWatch {
     return this.#budget?.mayBegin(pieces) ?? true
   }
 
+  /** A call of a request begins. */
+  begun(): void {
+    this.#budget?.begin()
+  }
+
   /** Whether the tenant has used up its budget, but for what it gets from moment to moment. */
   get isScarce(): boolean {
     return this.#budget?.isScarce ?? false

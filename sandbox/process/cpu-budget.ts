@@ -8,6 +8,13 @@ export interface BudgetOptions {
 }
 
 /**
+ * What a call costs the worker that makes it, in milliseconds of CPU (measured: 10 µs for the call and 20 for a
+ * request more). Without it, a plugin that burns next to nothing may be called as often as a worker can, which
+ * then has no time for anybody else.
+ */
+export const CALL_COST_MS = 0.03
+
+/**
  * What a tenant may burn of CPU on this node over time: a bucket that fills by itself, kept by the
  * primary for all workers. What was burnt is taken from it afterwards, and calls wait while it is
  * empty; nothing is killed for it. Between two reports a worker goes by what it knows: the node's use
@@ -53,11 +60,20 @@ export class CpuBudget {
 
   /** To be told what was burnt since the last time, and also asked while calls wait: 0 is a question. */
   burn(cpuMs: number): void {
+    this.#spend(cpuMs)
+    if (!this.#isReporting) void this.#report()
+  }
+
+  /** One more call begins. It is paid for at once: what a child burns is only seen later. */
+  begin(): void {
+    this.#spend(CALL_COST_MS)
+  }
+
+  #spend(cpuMs: number): void {
     const { limits } = this.#options
     this.#levelMs = Math.max(-limits.tenantCpuMs, this.leftMs - cpuMs)
     this.#atMs = this.#options.nowMs()
     this.#openMs += cpuMs
-    if (!this.#isReporting) void this.#report()
   }
 
   async #report(): Promise<void> {

@@ -45,7 +45,7 @@ export type HostSupervisor = Pick<
   | 'close'
 > & {
   /** What it sees of the other end; a remote program burns and keeps what is its own. */
-  readonly watch: Pick<ChildWatch, 'mayBegin' | 'isScarce' | 'isWary'>
+  readonly watch: Pick<ChildWatch, 'mayBegin' | 'begun' | 'isScarce' | 'isWary'>
   /** What the other end uses, as far as it can be seen or is told. */
   usage(): Pick<HostStats, 'cpuMs' | 'rssBytes' | 'told'>
 }
@@ -184,6 +184,7 @@ export class WireHost implements PluginHost {
     if (active.isOver) return
     const { followers = [] } = active.call
     const { watch } = this.#supervisor
+    watch.begun()
     if (!this.takesFollowers || watch.isWary) return
     for (const call of followers) {
       if (process.isDown || !watch.mayBegin()) return

@@ -1,4 +1,5 @@
 import { SANDBOX_LIMITS } from '../../sandbox/limits.ts'
+import { CALL_COST_MS } from '../../sandbox/process/cpu-budget.ts'
 import { median } from './summary.ts'
 import type { LatencyPair, PairsSummary } from './latency-pairs.ts'
 
@@ -12,17 +13,22 @@ const GROWTH_US_MAX = 2_000
 export interface ClosedLoop {
   /** Answered requests a second, as many as there can be. */
   readonly ratePerSecond: number
-  /** CPU of the tenant's sandbox process for each of them; 0 where the route has no plugin. */
-  readonly sandboxUsPerRequest: number
+  /** What its budget is charged for each of them; 0 where the route has no plugin. */
+  readonly chargedUsPerRequest: number
 }
 
 /**
  * What a tenant is served for good: what the gateway can do, or what the tenant's CPU budget pays
  * for. A rate that the budget does not pay for ends in 503, whoever the neighbours are.
  */
-export function toCapacity({ ratePerSecond, sandboxUsPerRequest }: ClosedLoop): number {
-  if (sandboxUsPerRequest <= 0) return ratePerSecond
-  return Math.min(ratePerSecond, TENANT_US_PER_SECOND / sandboxUsPerRequest)
+export function toCapacity({ ratePerSecond, chargedUsPerRequest }: ClosedLoop): number {
+  if (chargedUsPerRequest <= 0) return ratePerSecond
+  return Math.min(ratePerSecond, TENANT_US_PER_SECOND / chargedUsPerRequest)
+}
+
+/** What so many requests cost a tenant, whose sandbox has burnt so much for them. */
+export function toChargedUs(requests: number, sandboxUs: number): number {
+  return sandboxUs + requests * CALL_COST_MS * 1_000
 }
 
 /** How long a tenant's budget takes to get back what was burnt, in milliseconds. */

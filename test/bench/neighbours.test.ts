@@ -21,15 +21,15 @@ function judgeP99(...pairs: readonly (readonly [base: number, other: number])[])
 
 describe('the capacity of a tenant', () => {
   test('is what its CPU budget pays for, where that is less than what the gateway can do', () => {
-    expect(toCapacity({ ratePerSecond: 10_000, sandboxUsPerRequest: 50 })).toBe(4_000)
+    expect(toCapacity({ ratePerSecond: 10_000, chargedUsPerRequest: 50 })).toBe(4_000)
   })
 
   test('is what the gateway can do, where that is less', () => {
-    expect(toCapacity({ ratePerSecond: 3_000, sandboxUsPerRequest: 50 })).toBe(3_000)
+    expect(toCapacity({ ratePerSecond: 3_000, chargedUsPerRequest: 50 })).toBe(3_000)
   })
 
   test('without a plugin has no budget', () => {
-    expect(toCapacity({ ratePerSecond: 50_000, sandboxUsPerRequest: 0 })).toBe(50_000)
+    expect(toCapacity({ ratePerSecond: 50_000, chargedUsPerRequest: 0 })).toBe(50_000)
   })
 
   test('is whole again after as long as the budget takes, at most to fill from nothing', () => {

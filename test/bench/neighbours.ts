@@ -7,7 +7,7 @@ import { NeighboursScene, selectPairings } from './neighbours-scene.ts'
 import type { Pairing, VictimKind } from './neighbours-scene.ts'
 import { renderNeighbours } from './neighbours-table.ts'
 import type { NeighboursRow } from './neighbours-table.ts'
-import { fitRate, judge, toCapacity, toRefillMs } from './neighbours-verdict.ts'
+import { fitRate, judge, toCapacity, toChargedUs, toRefillMs } from './neighbours-verdict.ts'
 import type { ClosedLoop } from './neighbours-verdict.ts'
 import type { Bench } from './start-row.ts'
 import { INVALID, UNABLE, findHindrances, runWithin } from './within.ts'
@@ -99,15 +99,16 @@ async function measureRow(
 
 /** Closed loops until the engine has compiled what it will; each within the victim's budget. */
 async function findCapacity(scene: NeighboursScene, victim: VictimKind): Promise<number> {
-  let best: ClosedLoop = { ratePerSecond: 0, sandboxUsPerRequest: 0 }
+  let best: ClosedLoop = { ratePerSecond: 0, chargedUsPerRequest: 0 }
   for (let round = 0; round < WARM_ROUNDS_MAX; round += 1) {
     const { report, sandboxUs } = await scene.runClosedLoop()
     const hasPlugin = victim !== 'no plugin'
-    if (hasPlugin) await sleep(toRefillMs(sandboxUs))
+    const chargedUs = hasPlugin ? toChargedUs(report.requests, sandboxUs) : 0
+    if (hasPlugin) await sleep(toRefillMs(chargedUs))
     const ratePerSecond = (report.requests / report.durationUs) * 1e6
     const isWarm = ratePerSecond < best.ratePerSecond * WARM_GROWTH
     if (ratePerSecond > best.ratePerSecond) {
-      best = { ratePerSecond, sandboxUsPerRequest: hasPlugin ? sandboxUs / report.requests : 0 }
+      best = { ratePerSecond, chargedUsPerRequest: chargedUs / report.requests }
     }
     if (isWarm) break
   }
