@@ -16,7 +16,7 @@ export interface NeighboursOptions {
 export const NEIGHBOURS_USAGE = `npm run bench:neighbours -- [flags]
 
   --pairs N     alternating pairs of a row, the victim alone and beside an offender (default 5)
-  --seconds N   length of one side of a pair (default 10: the kills of an attack are a
+  --seconds N   length of one side of a pair (default 8: the kills of an attack are a
                 minute's worth)
   --warmup N    seconds of load before each side (default 1)
   --only TEXT   only rows whose name contains TEXT
@@ -28,7 +28,7 @@ export function parseNeighboursOptions(argv: readonly string[]): NeighboursOptio
     args: [...argv],
     options: {
       pairs: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '10' },
+      seconds: { type: 'string', default: '8' },
       warmup: { type: 'string', default: '1' },
       only: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },

@@ -119,7 +119,7 @@ test('rows are chosen by a part of their name, and a name of none is refused', (
 
 test('every option is described', () => {
   const { help: _, ...options } = parseNeighboursOptions([])
-  expect(options).toEqual({ pairs: 5, seconds: 10, warmupSeconds: 1, only: '' })
+  expect(options).toEqual({ pairs: 5, seconds: 8, warmupSeconds: 1, only: '' })
   for (const flag of ['--pairs', '--seconds', '--warmup', '--only', '--help']) {
     expect(NEIGHBOURS_USAGE).toContain(flag)
   }
