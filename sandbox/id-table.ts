@@ -25,7 +25,6 @@ export class IdTable<V extends object> {
 
   delete(id: number): boolean {
     if (!this.has(id)) return false
-
     delete this.#byId[id]
     this.#size--
     return true

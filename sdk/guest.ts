@@ -22,9 +22,11 @@ export {
   CALL_HEAD_LINES,
   CALL_LINES,
   FAILED_MARK,
-  FINAL_MARK,
   type GuestCall,
+  isFailure,
+  isFinal,
   LEFT,
+  payloadOf,
   toCallText,
 } from './guest/call-text.ts'
 export { Dispatcher } from './guest/dispatcher.ts'

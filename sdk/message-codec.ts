@@ -7,7 +7,6 @@ import {
   type GatewayMessage,
   type HostMessage,
   type Message,
-  MESSAGES,
   type MessagePlan,
   PAYLOAD_ENCODINGS,
   type PayloadEncoding,
@@ -197,7 +196,7 @@ export class MessageReader<From extends Sender> {
 }
 
 /*
- * The messages that nearly all frames are, whose one field is a text: [type, id, text] with four bytes of
+ * The messages that nearly all frames are, whose one field is their `text`: [type, id, text] with four bytes of
  * id and of length, as they are written here. A child interprets this: to go through the table of fields
  * would take it as long as the handler.
  */
@@ -215,7 +214,8 @@ function textPlanAt(bytes: Buffer, start: number, end: number): MessagePlan | nu
 
 const TEXT_PLANS: readonly (MessagePlan | undefined)[] = Array.from({ length: 256 }, (_, type) => {
   const plan = PLAN_BY_TYPE.get(type)
-  return plan?.fields.length === 1 && plan.fields[0]![1] === 'string' ? plan : undefined
+  const [field, ...others] = plan?.fields ?? []
+  return field?.[0] === 'text' && field[1] === 'string' && others.length === 0 ? plan : undefined
 })
 
 function uint32At(bytes: Buffer, at: number): number {
@@ -250,11 +250,11 @@ export function addMessage(
   message: Message,
   encoding: PayloadEncoding = 'json',
 ): void {
-  if (message.name === 'calls' || message.name === 'results') {
-    addText(encoder, MESSAGES[message.name].type, message.id, message.text)
+  const plan = PLAN_BY_NAME[message.name]
+  if ('text' in message && TEXT_PLANS[plan.type] === plan) {
+    addText(encoder, plan.type, message.id, message.text)
     return
   }
-  const plan = PLAN_BY_NAME[message.name]
   const values = message as unknown as Readonly<Record<string, unknown>>
   if (encoding === 'msgpack' || message.name === 'hello') {
     encoder.add([plan.type, message.id, ...plan.fields.map(([name]) => values[name])])

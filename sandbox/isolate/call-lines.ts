@@ -1,5 +1,5 @@
 import { ProtocolError } from '@sallyport/sdk/protocol'
-import { CALL_HEAD_LINES, CALL_LINES, FAILED_MARK, FINAL_MARK, LEFT } from '@sallyport/sdk/guest'
+import { CALL_HEAD_LINES, CALL_LINES, FAILED_MARK, isFailure, LEFT } from '@sallyport/sdk/guest'
 
 /*
  * What is to be known of the text of calls (`toCallText`) and of their answers outside of the guest. A
@@ -7,25 +7,15 @@ import { CALL_HEAD_LINES, CALL_LINES, FAILED_MARK, FINAL_MARK, LEFT } from '@sal
  */
 
 const BRACE_CLOSE = 0x7d
-const FAILED = FAILED_MARK.charCodeAt(0)
 const FAILED_LINE = `\n${FAILED_MARK}`
 
 /** Whether all calls have ended, and each with a result: then every line is one. */
 export function areResults(answers: string): boolean {
   return (
     answers.charCodeAt(answers.length - 1) === BRACE_CLOSE &&
-    answers.charCodeAt(0) !== FAILED &&
+    !isFailure(answers) &&
     !answers.includes(FAILED_LINE)
   )
-}
-
-export function isFailure(answer: string): boolean {
-  return answer.charCodeAt(0) === FAILED
-}
-
-/** Whether this result leaves its view to nobody. */
-export function isFinal(answer: string): boolean {
-  return answer.startsWith(FINAL_MARK)
 }
 
 /** Answers that are not all results, or not all. */

@@ -2,15 +2,15 @@ import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import type { Dispatch, Guest, GuestOperation, RunCalls } from '../guest/main.ts'
-import { FINAL_MARK, type GuestPort, LEFT, type PostKind } from '@sallyport/sdk/guest'
 import {
-  areResults,
-  endOfCalls,
+  type GuestPort,
   isFailure,
   isFinal,
-  type SomeAnswers,
-  splitAnswers,
-} from './call-lines.ts'
+  LEFT,
+  payloadOf,
+  type PostKind,
+} from '@sallyport/sdk/guest'
+import { areResults, endOfCalls, type SomeAnswers, splitAnswers } from './call-lines.ts'
 import type { IsolatedVm } from './load-isolated-vm.ts'
 import { evaluatePlugin } from './evaluate-plugin.ts'
 
@@ -248,7 +248,7 @@ export class PluginIsolate {
     if (kind === 'result' || kind === 'final' || kind === 'failed') {
       const payload = String(rest[0])
       if (kind === 'failed') this.#sink.end(id, { kind, payload })
-      else this.#sink.end(id, toEnd(kind === 'final' ? FINAL_MARK + payload : payload))
+      else this.#sink.end(id, { kind: 'result', payload, isFinal: kind === 'final' })
       return
     }
     const [callId, member, args] = rest
@@ -279,9 +279,9 @@ export function reasonOf(end: TurnEnd): string {
 /** What an answer of the guest says. */
 export function toEnd(answer: string): TurnEnd {
   if (answer === '') return WAITING
-  if (isFailure(answer)) return { kind: 'failed', payload: answer.slice(1) }
-  if (isFinal(answer)) return { kind: 'result', payload: answer.slice(1), isFinal: true }
-  return { kind: 'result', payload: answer, isFinal: false }
+  const payload = payloadOf(answer)
+  if (isFailure(answer)) return { kind: 'failed', payload }
+  return { kind: 'result', payload, isFinal: isFinal(answer) }
 }
 
 const TEXT_LENGTH_MAX = 500

@@ -54,14 +54,24 @@ export function findFaults(layers: readonly Layer[], facts: ChildFacts): string[
   })
 }
 
+/** What a process may do beyond its user, as a set of bits; none where it is not told. */
+export function effectiveCapabilities(pid: number): bigint {
+  return toBits(fieldOf(read(pid, 'status') ?? '', 'CapEff'))
+}
+
+const fieldOf = (status: string, name: string): string =>
+  new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status)?.[1] ?? '0'
+
+const toBits = (hex: string): bigint => BigInt(`0x${hex}`)
+
 function readStatus(pid: number | undefined): ChildFacts['status'] {
   const text = read(pid, 'status')
   if (text === null) return null
-  const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(text)?.[1] ?? '0'
+  const field = (name: string) => fieldOf(text, name)
   return {
     uid: Number(field('Uid')),
     capabilities: ['CapPrm', 'CapEff', 'CapBnd'].reduce(
-      (all, name) => all | BigInt(`0x${field(name)}`),
+      (all, name) => all | toBits(field(name)),
       0n,
     ),
     noNewPrivileges: field('NoNewPrivs') === '1',

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
+import { effectiveCapabilities } from './child-facts.ts'
 
 /** A tenth of what others get where there is too little for all. */
 const LOW = 10
@@ -48,17 +48,7 @@ let mayRaise: boolean | null = null
 
 /** Whether this process may give others their priority back. */
 export function canRaise(): boolean {
-  return (mayRaise ??= readMayRaise())
-}
-
-function readMayRaise(): boolean {
-  try {
-    const [, hex] =
-      /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? []
-    return hex !== undefined && (BigInt(`0x${hex}`) & CAP_SYS_NICE) !== 0n
-  } catch {
-    return false
-  }
+  return (mayRaise ??= (effectiveCapabilities(process.pid) & CAP_SYS_NICE) !== 0n)
 }
 
 function set(pid: number | undefined, priority: number): void {

@@ -4,12 +4,10 @@ import {
   type Message,
   ProtocolError,
 } from '@sallyport/sdk/protocol'
-import { type GuestOptions, toCallText } from '@sallyport/sdk/guest'
+import { type GuestOptions, isFailure, isFinal, toCallText } from '@sallyport/sdk/guest'
 import {
   endOfCalls,
   idsOf,
-  isFailure,
-  isFinal,
   lastCallOf,
   lastLineOf,
   type SomeAnswers,

@@ -5,8 +5,8 @@ import {
   type PayloadEncoding,
   ProtocolError,
 } from '@sallyport/sdk/protocol'
-import { FINAL_MARK } from '@sallyport/sdk/guest'
-import { isFinal, linesOf } from '../isolate/call-lines.ts'
+import { isFinal, payloadOf } from '@sallyport/sdk/guest'
+import { linesOf } from '../isolate/call-lines.ts'
 import { Channel, type ChannelEvents } from './channel.ts'
 import { Fifo } from '../fifo.ts'
 import { Greeting } from './greeting.ts'
@@ -259,7 +259,8 @@ export class SandboxProcess {
         throw new ProtocolError(`results from ${id} on are more than calls have come`)
       }
       before = head
-      const payload = isFinal(line) ? line.slice(FINAL_MARK.length) : line
+      // A failure among them is no result: it stays what it is, and is refused.
+      const payload = isFinal(line) ? payloadOf(line) : line
       this.#onEnd({ name: 'result', id: head.id, payload })
       if (this.isDown) return
     }

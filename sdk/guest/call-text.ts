@@ -1,5 +1,5 @@
 import { type CallResult, VIEW_PARTS } from '../call-view.ts'
-import { jsonStringify } from './primordials.ts'
+import { jsonStringify, slice } from './primordials.ts'
 
 /** One call as it crosses into a guest. */
 export interface GuestCall {
@@ -30,6 +30,20 @@ export const CALL_LINES = CALL_HEAD_LINES + VIEW_PARTS.length
 export const FINAL_MARK = ' '
 export const FAILED_MARK = 'f'
 export const LEFT = '+'
+
+export function isFailure(answer: string): boolean {
+  return answer[0] === FAILED_MARK
+}
+
+/** Whether this result leaves its view to nobody. */
+export function isFinal(answer: string): boolean {
+  return answer[0] === FINAL_MARK
+}
+
+/** The JSON of an answer. */
+export function payloadOf(answer: string): string {
+  return isFailure(answer) || isFinal(answer) ? slice(answer, 1) : answer
+}
 
 /** What `Dispatcher.calls` takes; several are joined by line breaks. */
 export function toCallText({ id, phase, instanceKey, view, before = '' }: GuestCall): string {

@@ -1,6 +1,6 @@
 import type { Plugin } from '../plugin.ts'
 import { type GatewayMessage, type HostMessage, ProtocolError } from '../protocol.ts'
-import { FAILED_MARK, FINAL_MARK, toCallText, toFailed } from './call-text.ts'
+import { FAILED_MARK, isFailure, payloadOf, toCallText, toFailed } from './call-text.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
 import { jsonParse, jsonStringify } from './primordials.ts'
@@ -139,17 +139,17 @@ export class PluginService {
 
   #end(id: number, answer: string): void {
     this.#waiting.delete(id)
-    const isResult = !answer.startsWith(FAILED_MARK)
+    const payload = payloadOf(answer)
+    const isResult = !isFailure(answer)
     if (this.#configuring.delete(id) && isResult) {
       this.#dispatcher!.commit()
       this.#isConfigured = true
     }
     if (isResult) {
-      const payload = answer.startsWith(FINAL_MARK) ? answer.slice(FINAL_MARK.length) : answer
       this.#options.send({ name: 'result', id, payload })
       return
     }
-    const { message, decided, log } = jsonParse(answer.slice(1)) as Record<string, unknown>
+    const { message, decided, log } = jsonParse(payload) as Record<string, unknown>
     this.#options.send({
       name: 'failed',
       id,
