@@ -27,7 +27,11 @@ const refusal = (work: () => unknown): string => {
 
 describe('JSON of a sandbox', () => {
   test('is read as it is, whatever its texts hold', () => {
-    const text = fc.string({ unit: fc.constantFrom('"', '\\', '{', '[', ',', ']', 'a', '\n') })
+    const plain = ['"', '{', '[', ',', ']', 'a', '\n']
+    const text = fc.string({ unit: fc.constantFrom('\\', ...plain) })
+    // After a key with a backslash V8 reads another key, of an escape in the same place, as that one
+    // (nodejs/node#63785): the value that this test compares with would be the one that is wrong.
+    const key = fc.string({ unit: fc.constantFrom(...plain) })
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof(
         { maxDepth: 5 },
@@ -38,7 +42,7 @@ describe('JSON of a sandbox', () => {
         tie('map'),
       ),
       list: fc.array(tie('value'), { maxLength: 5 }),
-      map: fc.dictionary(text, tie('value'), { maxKeys: 5 }),
+      map: fc.dictionary(key, tie('value'), { maxKeys: 5 }),
     }))
     fc.assert(
       fc.property(value, (given) => {
