@@ -1,9 +1,12 @@
-import { setPriority } from 'node:os'
+import { readdirSync } from 'node:fs'
+import { getPriority, setPriority } from 'node:os'
 import { effectiveCapabilities } from './child-facts.ts'
 
-/** A tenth of what others get where there is too little for all. */
+const NICE_MAX = 19
+/** A quarter of a core that is full, beside a worker: all tenants wait for the worker, one for a sandbox. */
+const SERVING = 5
+/** A tenth of it. */
 const LOW = 10
-const NORMAL = 0
 /** `CAP_SYS_NICE`: without it a process can be given less, and never again what it had. */
 const CAP_SYS_NICE = 1n << 23n
 
@@ -35,13 +38,18 @@ export class ChildPriority {
   }
 }
 
+/** Gives way to the gateway from now on. To be called when the child has one thread: others inherit it. */
+export function giveWay({ pid }: Prioritised): void {
+  if (pid !== undefined) set(pid, SERVING)
+}
+
 /** For a child that nobody waits for. */
 export function lower({ pid }: Prioritised): void {
-  set(pid, LOW)
+  if (pid !== undefined && canRaise()) setAll(pid, LOW)
 }
 
 export function raise({ pid }: Prioritised): void {
-  set(pid, NORMAL)
+  if (pid !== undefined && canRaise()) setAll(pid, SERVING)
 }
 
 let mayRaise: boolean | null = null
@@ -51,10 +59,24 @@ export function canRaise(): boolean {
   return (mayRaise ??= (effectiveCapabilities(process.pid) & CAP_SYS_NICE) !== 0n)
 }
 
-function set(pid: number | undefined, priority: number): void {
-  if (pid === undefined || !canRaise()) return
+/** Linux counts the priority of each thread: those that collect garbage burn as much as the one that loops. */
+function setAll(pid: number, below: number): void {
+  for (const thread of threadsOf(pid)) set(thread, below)
+}
+
+function threadsOf(pid: number): number[] {
   try {
-    setPriority(pid, priority)
+    return readdirSync(`/proc/${pid}/task`).map(Number)
+  } catch {
+    // It is gone, or there is no `/proc`.
+    return [pid]
+  }
+}
+
+/** `below`: how much nicer than the gateway itself. */
+function set(id: number, below: number): void {
+  try {
+    setPriority(id, Math.min(NICE_MAX, getPriority() + below))
   } catch {
     // It is gone.
   }

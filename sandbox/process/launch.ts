@@ -3,6 +3,7 @@ import type { Duplex, Readable } from 'node:stream'
 import { bundle, sourcePath } from '../guest-library.ts'
 import { findIsolatedVm } from '../isolate/load-isolated-vm.ts'
 import type { SandboxLimits } from '../limits.ts'
+import { giveWay } from './child-priority.ts'
 import { activeLayers, type Layer } from './layers.ts'
 import { type Platform, thisPlatform, UID_COUNT, UID_FIRST } from './platform.ts'
 
@@ -107,6 +108,7 @@ function launch(options: {
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
     windowsHide: true,
   })
+  giveWay(child)
   // A child that is gone before it has read its program says so by its exit.
   child.stdin!.on('error', () => undefined)
   child.stdin!.end(program)

@@ -63,6 +63,8 @@ export const CLIENT_LAG_US_MAX = GROWTH_US_MAX / 2
 /** How often a rate is lowered until the client keeps up, and by how much. */
 const FIT_TRIES = 6
 const FIT_SHARE = 0.7
+/** What else the machine does for a moment is no reason for a lower rate. */
+const LOOKS_MAX = 3
 
 /**
  * The highest rate, from `wanted` downwards, at which the client itself keeps to its schedule: with
@@ -74,7 +76,9 @@ export async function fitRate(
 ): Promise<number> {
   let ratePerSecond = Math.max(1, Math.floor(wanted))
   for (let tries = 0; tries < FIT_TRIES; tries += 1) {
-    if ((await lagAt(ratePerSecond)) <= CLIENT_LAG_US_MAX) break
+    for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+      if ((await lagAt(ratePerSecond)) <= CLIENT_LAG_US_MAX) return ratePerSecond
+    }
     ratePerSecond = Math.max(1, Math.floor(ratePerSecond * FIT_SHARE))
   }
   return ratePerSecond

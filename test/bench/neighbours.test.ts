@@ -73,13 +73,19 @@ describe('the rate', () => {
       asked.push(each)
       return Promise.resolve(each > 600 ? CLIENT_LAG_US_MAX + 1 : 0)
     })
-    expect([rate, asked]).toEqual([489, [1_000, 700, 489]])
+    expect([rate, asked]).toEqual([489, [1_000, 1_000, 1_000, 700, 700, 700, 489]])
+  })
+
+  test('is not lowered for what else the machine does for a moment', async () => {
+    let asked = 0
+    const lagAt = () => Promise.resolve((asked += 1) < 3 ? CLIENT_LAG_US_MAX + 1 : 0)
+    expect(await fitRate(1_000, lagAt)).toBe(1_000)
   })
 
   test('is not lowered without end', async () => {
     let asked = 0
     const rate = await fitRate(10, () => Promise.resolve((asked += 1) * 1e9))
-    expect([rate, asked]).toEqual([1, 6])
+    expect([rate, asked]).toEqual([1, 18])
   })
 })
 
