@@ -79,6 +79,8 @@ export interface SandboxInspection {
   /** Why no sandbox host can be started; null when one was. */
   readonly failure: string | null
   readonly layers: readonly InspectedLayer[]
+  /** What is missing for sandboxes that take too much to give way to the gateway. */
+  readonly priority: { readonly why: string | null; readonly remedy: string | null }
   /** Empty when no sandbox host was started. */
   readonly trials: readonly SandboxTrial[]
   /** Abilities because of which no plugin of a tenant is started. */

@@ -10,7 +10,7 @@ const FAILED_STEP =
   'until a sandbox host starts, only plugins of the tier inline run: put right what it says'
 
 /** What is around a sandbox host. */
-export function tellSandbox({ addon, failure, layers }: SandboxInspection): Told[] {
+export function tellSandbox({ addon, failure, layers, priority }: SandboxInspection): Told[] {
   if (addon === null) {
     const step = 'run npm ci on this machine, with Node 24 or 26'
     return [problem('isolated-vm', failure ?? 'there is no add-on', step)]
@@ -23,7 +23,14 @@ export function tellSandbox({ addon, failure, layers }: SandboxInspection): Told
       ? ok('sandbox host', 'starts')
       : problem('sandbox host', `does not start: ${failure}`, FAILED_STEP),
   ]
-  return [...host, ...layers.map(tellLayer)]
+  return [...host, ...layers.map(tellLayer), tellPriority(priority)]
+}
+
+function tellPriority({ why, remedy }: SandboxInspection['priority']): Told {
+  const what = 'sandboxes give way to the gateway, and to all others when they take too much'
+  return why === null
+    ? ok('priority', `active: ${what}`)
+    : warning('priority', `in part: ${why}`, remedy)
 }
 
 function tellLayer({ name, denies, verdict, why, remedy }: InspectedLayer): Told {

@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 import { effectiveCapabilities } from './child-facts.ts'
+import { loadSetIdle } from './idle-policy.ts'
 
 const NICE_MAX = 19
 /** A quarter of a core that is full, beside a worker: all tenants wait for the worker, one for a sandbox. */
 const SERVING = 5
-/** A tenth of it. */
+/** A tenth of it, where Linux cannot be told to run it only when nothing else wants to. */
 const LOW = 10
 /** `CAP_SYS_NICE`: without it a process can be given less, and never again what it had. */
 const CAP_SYS_NICE = 1n << 23n
@@ -15,26 +16,22 @@ interface Prioritised {
   readonly pid?: number | undefined
 }
 
-/**
- * Lets a child that has burnt more than a handler may count on give way to all others, until its piece of
- * work is done or it is killed for it: on a machine that is full, a loop would take as much as those who
- * serve.
- */
+/** Keeps a child at the priority that its work has earned. */
 export class ChildPriority {
   #isLow = false
 
-  /** `isGreedy`: whether what it does now has burnt more than it may count on. */
-  look(child: Prioritised, isGreedy: boolean): void {
-    if (isGreedy === this.#isLow) return
-    this.#isLow = isGreedy
-    if (isGreedy) lower(child)
+  look(child: Prioritised, isLow: boolean): void {
+    if (isLow === this.#isLow) return
+    this.#isLow = isLow
+    if (isLow) lower(child)
     else raise(child)
   }
 
   /** Another child is looked at from now on. */
-  begin(child: Prioritised): void {
-    this.#isLow = false
-    raise(child)
+  begin(child: Prioritised, isLow: boolean): void {
+    this.#isLow = isLow
+    if (isLow) lower(child)
+    else raise(child)
   }
 }
 
@@ -43,13 +40,16 @@ export function giveWay({ pid }: Prioritised): void {
   if (pid !== undefined) set(pid, SERVING)
 }
 
-/** For a child that nobody waits for. */
+/**
+ * For a child that nobody waits for, or that takes more than it should: on a machine that is full it would
+ * have as much as those who serve.
+ */
 export function lower({ pid }: Prioritised): void {
-  if (pid !== undefined && canRaise()) setAll(pid, LOW)
+  if (pid !== undefined && canRaise()) setAll(pid, true)
 }
 
 export function raise({ pid }: Prioritised): void {
-  if (pid !== undefined && canRaise()) setAll(pid, SERVING)
+  if (pid !== undefined && canRaise()) setAll(pid, false)
 }
 
 let mayRaise: boolean | null = null
@@ -59,9 +59,27 @@ export function canRaise(): boolean {
   return (mayRaise ??= (effectiveCapabilities(process.pid) & CAP_SYS_NICE) !== 0n)
 }
 
+/** What is missing here for `lower` to do all that it can, and what would help; null for nothing. */
+export function describePriority(): { why: string | null; remedy: string | null } {
+  if (process.platform !== 'linux') {
+    const why = `there is no SCHED_IDLE on ${process.platform}: sandboxes only have a lower priority`
+    return { why, remedy: 'run the gateway on Linux' }
+  }
+  if (!canRaise()) {
+    const why = 'the gateway has no CAP_SYS_NICE: a sandbox that loops keeps the priority of the others'
+    return { why, remedy: 'give the gateway CAP_SYS_NICE' }
+  }
+  if (loadSetIdle() !== null) return { why: null, remedy: null }
+  const why = 'Node cannot call the C library: a sandbox that loops still has a tenth of a full core'
+  return { why, remedy: 'run the gateway on Node 26, without --no-experimental-ffi' }
+}
+
 /** Linux counts the priority of each thread: those that collect garbage burn as much as the one that loops. */
-function setAll(pid: number, below: number): void {
-  for (const thread of threadsOf(pid)) set(thread, below)
+function setAll(pid: number, isLow: boolean): void {
+  const setIdle = loadSetIdle()
+  for (const thread of threadsOf(pid)) {
+    if (setIdle?.(thread, isLow) !== true) set(thread, isLow ? LOW : SERVING)
+  }
 }
 
 function threadsOf(pid: number): number[] {

@@ -15,6 +15,9 @@ export interface WatchOptions {
   readonly nowMs: () => number
 }
 
+/** A call that has only what others leave is not to fail for it: half of the deadline in the guest. */
+const TRIAL_MS = 200
+
 /** Looks at one child after the other: when to kill it, what it burns, what its tenant has left. */
 export class ChildWatch {
   readonly #limits: SandboxLimits
@@ -23,7 +26,7 @@ export class ChildWatch {
   /** Null for a plugin that no tenant owns. */
   readonly #budget: CpuBudget | null
   #process: SandboxProcess | null = null
-  #isGreedy = false
+  #isLow = false
   readonly #nowMs: () => number
   #suspectUntilMs = Number.NEGATIVE_INFINITY
 
@@ -53,10 +56,13 @@ export class ChildWatch {
     if (process === null || process.isDown) return null
     const usage = this.#usage()
     this.#charge(usage, hasCalls)
-    const reason = this.#clock.tick(process, usage, performance.now())
+    const nowMs = performance.now()
+    const reason = this.#clock.tick(process, usage, nowMs)
     const { head } = process
-    const burntMs = head?.kind === 'call' ? this.#clock.burntMs(head, usage) : null
-    this.#isGreedy = burntMs !== null && burntMs >= this.#limits.handlerCpuMs
+    const burntMs = head?.kind === 'call' ? (this.#clock.burntMs(head, usage) ?? 0) : 0
+    const waitedMs = head === null ? 0 : nowMs - this.#clock.sinceMs
+    const isOnTrial = this.isSuspect && waitedMs < TRIAL_MS
+    this.#isLow = isOnTrial || burntMs >= this.#limits.handlerCpuMs
     return reason
   }
 
@@ -70,25 +76,31 @@ export class ChildWatch {
     return burntMs < this.#limits.handlerCpuMs
   }
 
-  /** Whether the call at its turn had burnt more than it may count on at the last tick. */
-  get isGreedy(): boolean {
-    return this.#isGreedy
+  /**
+   * Whether the child should give way to all others, at the last tick: it has burnt more than a handler may
+   * count on, or may be about to, as the one before.
+   */
+  get isLow(): boolean {
+    return this.#isLow
   }
 
-  /** A child has died: for some time calls go to its successors one by one, so that each is known. */
+  /**
+   * A child has died: for some time calls go to its successors one by one, so that each is known, and begin
+   * with what others leave of the CPU.
+   */
   suspect(): void {
     this.#suspectUntilMs = this.#nowMs() + this.#limits.strikeWindowMs
   }
 
   /** Whether calls must go one by one, or there is little left of the budget: nothing is sent ahead. */
   get isWary(): boolean {
-    return this.#isSuspect || this.isScarce
+    return this.isSuspect || this.isScarce
   }
 
   /** Whether the child may be given one more call: suspicion and the tenant's budget decide. */
   mayBegin(): boolean {
     const pieces = this.#process?.pieces ?? 0
-    if (pieces > 0 && this.#isSuspect) return false
+    if (pieces > 0 && this.isSuspect) return false
     return this.#budget?.mayBegin(pieces) ?? true
   }
 
@@ -112,7 +124,8 @@ export class ChildWatch {
     return this.#usage()?.rssBytes ?? 0
   }
 
-  get #isSuspect(): boolean {
+  /** Whether a child has died a short time ago. */
+  get isSuspect(): boolean {
     return this.#nowMs() < this.#suspectUntilMs
   }
 

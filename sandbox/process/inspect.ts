@@ -1,6 +1,7 @@
 import type { InspectedLayer, SandboxAbility, SandboxInspection } from '../../kernel/plugin-host.ts'
 import { findIsolatedVm } from '../isolate/load-isolated-vm.ts'
 import type { SandboxLimits } from '../limits.ts'
+import { describePriority } from './child-priority.ts'
 import { describeLayers, type Layer, LAYERS, type LayerState } from './layers.ts'
 import { type Platform, thisPlatform } from './platform.ts'
 import { testSandbox } from './self-test.ts'
@@ -35,6 +36,7 @@ export async function inspectSandbox(options: InspectOptions): Promise<SandboxIn
       addon,
       failure: null,
       layers: inspectLayers(platform, report.layers, report.faults),
+      priority: describePriority(),
       trials: toTrials(report),
       refused: findRefused(report, allowMissing),
     }
@@ -44,6 +46,7 @@ export async function inspectSandbox(options: InspectOptions): Promise<SandboxIn
       addon,
       failure: (error as Error).message.trim(),
       layers: platform === null ? [] : inspectLayers(platform, states, null),
+      priority: describePriority(),
       trials: [],
       refused: [],
     }

@@ -55,6 +55,11 @@ export class KillClock {
     return null
   }
 
+  /** When the piece that is on the clock was first seen, or when there was none any more. */
+  get sinceMs(): number {
+    return this.#sinceMs
+  }
+
   /** Ticks come from now on. */
   wake(nowMs: number): void {
     this.#lastTickMs = nowMs

@@ -38,9 +38,10 @@ export async function takeContained(host: {
   readonly tenant: string | null
   readonly pool: SparePool
   readonly gate: Gate
+  readonly isHurried: boolean
 }): Promise<{ process: SandboxProcess; condition: SandboxCondition }> {
-  const { name, tenant, pool, gate } = host
-  const process = await pool.take()
+  const { name, tenant, pool, gate, isHurried } = host
+  const process = await pool.take(isHurried)
   try {
     const { limits, isJit } = pool
     return { process, condition: await gate.check(process, { name, tenant, limits, isJit }) }

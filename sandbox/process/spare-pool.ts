@@ -10,6 +10,9 @@ export interface PoolOptions {
   readonly prepare?: () => Promise<Launch>
 }
 
+/** Somebody's requests wait for it after all: on a machine that is full it would never be ready. */
+const PATIENCE_MS = 1_000
+
 /**
  * Keeps one child ready that belongs to nobody yet, so that a killed one is replaced in milliseconds.
  * Lives as long as somebody uses it.
@@ -50,25 +53,34 @@ export class SparePool {
     await spare.end('it is not needed any more')
   }
 
-  /** A child that is ready. Rejects when none can be started. */
-  async take(): Promise<SandboxProcess> {
+  /** A child that is ready, started at low priority unless somebody is in a hurry. Rejects when none can be. */
+  async take(isHurried = true): Promise<SandboxProcess> {
     this.#launch ??= await this.#prepare()
     const spare = this.#spare
     this.#spare = null
     if (spare !== null && !spare.isDown) {
-      raise(spare)
       try {
-        await spare.ready
-        this.#refill()
+        await this.#becomeReady(spare, isHurried)
         return spare
       } catch {
         // It died while nobody used it: a fresh one tells whether that is a rule.
       }
     }
     const child = this.#start(this.#launch)
-    await child.ready
-    this.#refill()
+    await this.#becomeReady(child, isHurried)
     return child
+  }
+
+  async #becomeReady(child: SandboxProcess, isHurried: boolean): Promise<void> {
+    if (isHurried) raise(child)
+    else lower(child)
+    const late = setTimeout(() => raise(child), isHurried ? 0 : PATIENCE_MS)
+    try {
+      await child.ready
+    } finally {
+      clearTimeout(late)
+    }
+    this.#refill()
   }
 
   #refill(): void {

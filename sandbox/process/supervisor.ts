@@ -197,7 +197,10 @@ export class Supervisor {
   async #ensureSandbox(): Promise<LoadedSandbox> {
     if (this.#sandbox !== null && !this.#sandbox.process.isDown) return this.#sandbox
     this.condition = null
-    const { process, condition } = await takeContained(this.#options)
+    const { process, condition } = await takeContained({
+      ...this.#options,
+      isHurried: !this.watch.isSuspect,
+    })
     this.condition = condition
     if (this.#isClosing()) {
       await process.end('its host is closed')
@@ -207,7 +210,7 @@ export class Supervisor {
     const sandbox = new LoadedSandbox(process, this.#limits)
     this.#sandbox = sandbox
     this.watch.begin(process)
-    this.#priority.begin(process)
+    this.#priority.begin(process, this.watch.isSuspect)
     process.adopt((remains) => this.#onDown(sandbox, remains))
     return sandbox
   }
@@ -283,7 +286,7 @@ export class Supervisor {
     const { process } = this
     const reason = this.watch.tick(this.#options.events.hasCalls())
     if (reason !== null) process?.kill(reason)
-    else if (process !== null && !process.isDown) this.#priority.look(process, this.watch.isGreedy)
+    else if (process !== null && !process.isDown) this.#priority.look(process, this.watch.isLow)
     this.#options.events.tick()
     const isBusy = this.#options.events.hasCalls() || (process?.isBusy ?? false)
     if (isBusy || this.#isBooting || this.#timer === null) return

@@ -47,13 +47,16 @@ writeFileSync(
 
 const abilities: readonly SandboxAbility[] = ['file', 'network', 'spawn', 'kill', 'environment']
 
+const GIVES_WAY = { why: null, remedy: null }
+
 /** A machine that denies everything, with what is different about it. */
 function inspection(different: {
   possible?: readonly SandboxAbility[]
   allowMissing?: readonly SandboxAbility[]
   layers?: SandboxInspection['layers']
+  priority?: SandboxInspection['priority']
 }): SandboxInspection {
-  const { possible = [], allowMissing = [], layers = [] } = different
+  const { possible = [], allowMissing = [], layers = [], priority = GIVES_WAY } = different
   return {
     addon: '/addon.node',
     failure: null,
@@ -61,6 +64,7 @@ function inspection(different: {
       { name: 'no-jit', denies: ['jit'], verdict: 'active', why: null, remedy: null },
       ...layers,
     ],
+    priority,
     trials: abilities.map((ability) => ({
       ability,
       what: `use ${ability}`,
@@ -202,6 +206,14 @@ describe('doctor', () => {
   })
 })
 
+test('what is missing for sandboxes to give way is a warning with what would help', async () => {
+  const priority = { why: 'the gateway has no CAP_SYS_NICE', remedy: 'give it CAP_SYS_NICE' }
+  const { code, named } = await findings(() => Promise.resolve(inspection({ priority })))
+  expect(code).toBe(0)
+  const text = 'in part: the gateway has no CAP_SYS_NICE'
+  expect(named('priority')).toMatchObject({ mark: 'warning', text, step: 'give it CAP_SYS_NICE' })
+})
+
 describe('a problem is marked, explained with one next step, and ends with code 1', () => {
   const missing: SandboxInspection['layers'] = [
     {
@@ -247,7 +259,7 @@ describe('a problem is marked, explained with one next step, and ends with code 
       () =>
         Promise.resolve({
           ...{ addon: null, failure: 'isolated-vm has no binary', layers: [] },
-          ...{ trials: [], refused: [] },
+          ...{ priority: GIVES_WAY, trials: [], refused: [] },
         }),
       'isolated-vm',
       { text: 'isolated-vm has no binary', step: expect.stringContaining('npm ci') },
