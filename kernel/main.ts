@@ -73,9 +73,8 @@ async function command(): Promise<number> {
 }
 
 function workerProgram(): CommandContext['program'] {
-  // isolated-vm asks for the first flag; `node:ffi` would warn; a source tree must find its SDK.
+  // isolated-vm asks for the first flag; without the second a source tree does not find its SDK.
   const fromSource = import.meta.filename.endsWith('.ts')
-  const execArgv = ['--no-node-snapshot', '--disable-warning=ExperimentalWarning']
-  if (fromSource) execArgv.push('--conditions=source')
+  const execArgv = ['--no-node-snapshot', ...(fromSource ? ['--conditions=source'] : [])]
   return { file: import.meta.filename, args: [WORKER], execArgv }
 }

@@ -66,11 +66,13 @@ export function describePriority(): { why: string | null; remedy: string | null 
     return { why, remedy: 'run the gateway on Linux' }
   }
   if (!canRaise()) {
-    const why = 'the gateway has no CAP_SYS_NICE: a sandbox that loops keeps the priority of the others'
+    const why =
+      'the gateway has no CAP_SYS_NICE: a sandbox that loops keeps the priority of the others'
     return { why, remedy: 'give the gateway CAP_SYS_NICE' }
   }
   if (loadSetIdle() !== null) return { why: null, remedy: null }
-  const why = 'Node cannot call the C library: a sandbox that loops still has a tenth of a full core'
+  const why =
+    'Node cannot call the C library: a sandbox that loops still has a tenth of a full core'
   return { why, remedy: 'run the gateway on Node 26, without --no-experimental-ffi' }
 }
 

@@ -19,7 +19,13 @@ let found: SetIdle | null | undefined
 
 /** Null where the C library cannot be asked: without `node:ffi`, elsewhere than on Linux. */
 export function loadSetIdle(): SetIdle | null {
-  found ??= load()
+  if (found === undefined) {
+    // That it is experimental is for us to know: where it is another one, there is none.
+    const warns = Object.getOwnPropertyDescriptor(process, 'emitWarning')!
+    process.emitWarning = () => undefined
+    found = load()
+    Object.defineProperty(process, 'emitWarning', warns)
+  }
   return found
 }
 
