@@ -202,7 +202,7 @@ export const SANDBOX_LIMIT_ROWS = {
     range: [50, 600_000],
     tenant: true,
     reason:
-      'the CPU that a tenant may burn at once on a node: a burst of traffic, or a start with a large table. Each call of a request counts 0.03 ms beside what its sandbox burns: it costs the worker that',
+      'the CPU that a tenant may burn at once on a node: a burst of traffic, or a start with a large table. Each call of a request counts 0.03 ms beside what its sandbox burns: it costs the worker that. While a worker is crowded (its loop busy for more than 70 %), a tenant comes down there to what the budget fills by',
   },
   tenantCpuFillMs: {
     unit: 'ms',

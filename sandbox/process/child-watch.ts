@@ -114,6 +114,11 @@ export class ChildWatch {
     return this.#budget?.isScarce ?? false
   }
 
+  /** Whether the tenant has had its share while others need the worker. */
+  get isPaced(): boolean {
+    return this.#budget?.isPaced ?? false
+  }
+
   /** CPU that all children have burnt so far, in milliseconds. */
   get cpuMs(): number {
     return this.#meter.totalMs

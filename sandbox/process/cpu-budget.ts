@@ -1,10 +1,13 @@
 import type { CountersPort } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
+import { loopLoad } from './loop-load.ts'
 
 export interface BudgetOptions {
   readonly counters: CountersPort
   readonly limits: SandboxLimits
   readonly nowMs: () => number
+  /** How many times its share a tenant may have of the worker now. */
+  readonly load?: { readonly headroom: number }
 }
 
 /**
@@ -14,17 +17,33 @@ export interface BudgetOptions {
  */
 export const CALL_COST_MS = 0.03
 
+/** What a tenant may begin at once while the worker is crowded, and owe: milliseconds of CPU. */
+const PACE_MS = 4
+const PACE_DEBT_MS = 100
+/** CPU is counted in steps of 10 ms: what a call burns is known over a longer time. */
+const RATING_MS = 200
+
 /**
  * What a tenant may burn of CPU on this node over time: a bucket that fills by itself, kept by the
  * primary for all workers. What was burnt is taken from it afterwards, and calls wait while it is
  * empty; nothing is killed for it. Between two reports a worker goes by what it knows: the node's use
  * exceeds the bucket by at most what each worker lets begin meanwhile.
+ *
+ * A burst is made of what others leave: while the worker is crowded, a tenant comes down there to
+ * what its bucket fills by, call by call. Otherwise one that asks as fast as it is answered would keep all others waiting until its
+ * bucket is empty.
  */
 export class CpuBudget {
   readonly #key: string
   readonly #options: BudgetOptions
   #levelMs: number
   #atMs: number
+  /** What is left of `PACE_MS`. */
+  #paceMs = PACE_MS
+  #pacedAtMs: number
+  /** What a call has burnt in its sandbox of late, and what is counted for the next rating. */
+  #burntPerCallMs = 0
+  #rated = { atMs: 0, burntMs: 0, calls: 0 }
   /** Burnt and not reported yet. */
   #openMs = 0
   #isReporting = false
@@ -34,6 +53,8 @@ export class CpuBudget {
     this.#options = options
     this.#levelMs = options.limits.tenantCpuMs
     this.#atMs = options.nowMs()
+    this.#pacedAtMs = this.#atMs
+    this.#rated.atMs = this.#atMs
   }
 
   /** What is left in milliseconds of CPU; below zero after more was burnt than there was. */
@@ -55,17 +76,26 @@ export class CpuBudget {
    * back: over time nobody gets more. Counting `killCpuMs` would let half as many begin at once.
    */
   mayBegin(pieces: number): boolean {
-    return this.leftMs > pieces * this.#options.limits.handlerCpuMs
+    return this.leftMs > pieces * this.#options.limits.handlerCpuMs && !this.isPaced
+  }
+
+  /** Whether who waits now does so because others need the worker. */
+  get isPaced(): boolean {
+    return this.#pace() <= 0
   }
 
   /** To be told what was burnt since the last time, and also asked while calls wait: 0 is a question. */
   burn(cpuMs: number): void {
     this.#spend(cpuMs)
+    this.#rate(cpuMs)
     if (!this.#isReporting) void this.#report()
   }
 
   /** One more call begins. It is paid for at once: what a child burns is only seen later. */
   begin(): void {
+    this.#paceMs = Math.max(-PACE_DEBT_MS, this.#pace() - CALL_COST_MS - this.#burntPerCallMs)
+    this.#pacedAtMs = this.#options.nowMs()
+    this.#rated.calls++
     this.#spend(CALL_COST_MS)
   }
 
@@ -74,6 +104,23 @@ export class CpuBudget {
     this.#levelMs = Math.max(-limits.tenantCpuMs, this.leftMs - cpuMs)
     this.#atMs = this.#options.nowMs()
     this.#openMs += cpuMs
+  }
+
+  #pace(): number {
+    const { limits, load = loopLoad, nowMs } = this.#options
+    const { headroom } = load
+    if (headroom === Number.POSITIVE_INFINITY) return PACE_MS
+    const filledMs = ((nowMs() - this.#pacedAtMs) / limits.tenantCpuFillMs) * limits.tenantCpuMs
+    return Math.min(PACE_MS, this.#paceMs + headroom * filledMs)
+  }
+
+  #rate(burntMs: number): void {
+    const nowMs = this.#options.nowMs()
+    const rated = this.#rated
+    rated.burntMs += burntMs
+    if (rated.calls === 0 || nowMs - rated.atMs < RATING_MS) return
+    this.#burntPerCallMs = rated.burntMs / rated.calls
+    this.#rated = { atMs: nowMs, burntMs: 0, calls: 0 }
   }
 
   async #report(): Promise<void> {

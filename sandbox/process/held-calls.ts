@@ -3,11 +3,14 @@ import type { ChildWatch } from './child-watch.ts'
 import { Fifo } from '../fifo.ts'
 
 export interface HeldCallsOptions {
-  readonly watch: Pick<ChildWatch, 'mayBegin' | 'isScarce'>
+  readonly watch: Pick<ChildWatch, 'mayBegin' | 'isScarce' | 'isPaced'>
   /** Whether there is a child that could be given a call. */
   readonly isReady: () => boolean
   readonly submit: (active: ActiveCall) => void
 }
+
+/** While others need the worker, those that may begin do so a few at a time. */
+const PACE_TURN_MS = 2
 
 /** Calls that wait, in their order, until one more may begin. */
 export class HeldCalls {
@@ -17,6 +20,7 @@ export class HeldCalls {
   /** How many calls wait. */
   #count = 0
   #isReleasing = false
+  #timer: NodeJS.Timeout | null = null
   /** How many calls had to wait because the budget was used up. */
   throttledCount = 0
 
@@ -35,22 +39,15 @@ export class HeldCalls {
     active.isHeld = true
     this.#count++
     this.#queue.push(active)
-    if (watch.isScarce) this.#throttle(active)
+    if (this.#isShort) this.#throttle(active)
+    if (watch.isPaced) this.#paceSoon()
   }
 
   /** There may be some budget again, or one call less before the child. */
   release(): void {
-    const { watch, isReady, submit } = this.#options
-    if (this.#count === 0 || !isReady()) return
-    for (let head = this.#head(); head !== null && watch.mayBegin(); head = this.#head()) {
-      this.#queue.shift()
-      this.#count--
-      head.isHeld = false
-      submit(head)
-    }
-    if (this.#count > 0 && watch.isScarce) {
-      for (const active of this.#queue.toArray()) if (active.isHeld) this.#throttle(active)
-    }
+    this.#releaseSome()
+    if (this.#count === 0 || !this.#isShort) return
+    for (const active of this.#queue.toArray()) if (active.isHeld) this.#throttle(active)
   }
 
   /** In a turn of its own: many may end at once. */
@@ -75,6 +72,8 @@ export class HeldCalls {
     for (const active of this.#queue.toArray()) active.isHeld = false
     this.#queue.clear()
     this.#count = 0
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
   }
 
   /** The call whose turn is next. */
@@ -85,6 +84,31 @@ export class HeldCalls {
       head = this.#queue.head
     }
     return head
+  }
+
+  #releaseSome(): void {
+    const { watch, isReady, submit } = this.#options
+    if (this.#count === 0 || !isReady()) return
+    for (let head = this.#head(); head !== null && watch.mayBegin(); head = this.#head()) {
+      this.#queue.shift()
+      this.#count--
+      head.isHeld = false
+      submit(head)
+    }
+    if (this.#count > 0 && watch.isPaced) this.#paceSoon()
+  }
+
+  #paceSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null
+      this.#releaseSome()
+    }, PACE_TURN_MS)
+  }
+
+  /** Whether who waits does so for the tenant's budget. */
+  get #isShort(): boolean {
+    const { watch } = this.#options
+    return watch.isScarce || watch.isPaced
   }
 
   #throttle(active: ActiveCall): void {

@@ -45,7 +45,7 @@ export type HostSupervisor = Pick<
   | 'close'
 > & {
   /** What it sees of the other end; a remote program burns and keeps what is its own. */
-  readonly watch: Pick<ChildWatch, 'mayBegin' | 'begun' | 'isScarce' | 'isWary'>
+  readonly watch: Pick<ChildWatch, 'mayBegin' | 'begun' | 'isScarce' | 'isPaced' | 'isWary'>
   /** What the other end uses, as far as it can be seen or is told. */
   usage(): Pick<HostStats, 'cpuMs' | 'rssBytes' | 'told'>
 }
@@ -293,7 +293,8 @@ export class WireHost implements PluginHost {
 
   #toBudgetText(): string {
     const { tenantCpuMs, tenantCpuFillMs } = this.#limits
-    return `the tenant has used up its CPU budget of ${tenantCpuMs} ms in ${tenantCpuFillMs} ms`
+    const share = `of ${tenantCpuMs} ms in ${tenantCpuFillMs} ms`
+    return `the tenant has used up its CPU budget ${share}, or its share of that on a busy gateway`
   }
 
   #failAll(kind: HostFailureKind, reason: string): void {

@@ -30,7 +30,11 @@ export interface RemoteSupervisorOptions extends SandboxHostOptions {
 
 const CLOSE_MS = 200
 /** Its CPU and its memory are somebody else's: they cannot be seen, and no budget is kept of them. */
-const UNSEEN = { mayBegin: () => true, begun: () => undefined, isScarce: false, isWary: false }
+const UNSEEN = {
+  mayBegin: () => true,
+  begun: () => undefined,
+  ...{ isScarce: false, isPaced: false, isWary: false },
+}
 
 /**
  * Keeps a connection to one remote program. It cannot start or end the program: it hangs up when the

@@ -10,6 +10,8 @@ export interface NeighboursRow {
   readonly ratePerSecond: number
   readonly verdict: Verdict
   readonly clientLagP99Us: number
+  /** Share of the core of clients and upstream that was busy beside the offender. */
+  readonly loadCoreBusy: number
   /** One for each pair. */
   readonly offended: readonly Offended[]
   /** The victim's failed requests among them; any makes the row invalid. */
@@ -25,6 +27,7 @@ const HEADINGS = [
   'growth of p99 ms',
   'bar',
   'client lag ms',
+  'load core',
   'failed',
   'offender sent, refused',
   'verdict',
@@ -48,6 +51,7 @@ function toCells(row: NeighboursRow): string[] {
     toMs(verdict.growthUs),
     `≤ ${toMs(verdict.growthUsMax)}`,
     toMs(clientLagP99Us),
+    `${Math.round(row.loadCoreBusy * 100)} %`,
     errors.length === 0 ? '0' : `${errors.length}, see below`,
     `${sent}, ${refused}`,
     toVerdict(verdict, errors),

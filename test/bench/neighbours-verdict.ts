@@ -60,6 +60,15 @@ export function judge(pairs: readonly LatencyPair[], summary: PairsSummary): Ver
 /** A client that is late by as much as the bar allows measures itself. */
 export const CLIENT_LAG_US_MAX = GROWTH_US_MAX / 2
 
+/** The offender's client and what the upstream answers it must find room beside the victim's. */
+export const LOAD_CORE_BUSY_MAX = 0.5
+
+export interface ClientState {
+  readonly lagUs: number
+  /** Share of the core of clients and upstream that was busy. */
+  readonly coreBusy: number
+}
+
 /** How often a rate is lowered until the client keeps up, and by how much. */
 const FIT_TRIES = 6
 const FIT_SHARE = 0.7
@@ -68,16 +77,17 @@ const LOOKS_MAX = 3
 
 /**
  * The highest rate, from `wanted` downwards, at which the client itself keeps to its schedule: with
- * two cores it shares one with the upstream and the offender's client. `lagAt` tells how late it is.
+ * two cores it shares one with the upstream and the offender's client. `stateAt` tells how that went.
  */
 export async function fitRate(
   wanted: number,
-  lagAt: (ratePerSecond: number) => Promise<number>,
+  stateAt: (ratePerSecond: number) => Promise<ClientState>,
 ): Promise<number> {
   let ratePerSecond = Math.max(1, Math.floor(wanted))
   for (let tries = 0; tries < FIT_TRIES; tries += 1) {
     for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
-      if ((await lagAt(ratePerSecond)) <= CLIENT_LAG_US_MAX) return ratePerSecond
+      const { lagUs, coreBusy } = await stateAt(ratePerSecond)
+      if (lagUs <= CLIENT_LAG_US_MAX && coreBusy <= LOAD_CORE_BUSY_MAX) return ratePerSecond
     }
     ratePerSecond = Math.max(1, Math.floor(ratePerSecond * FIT_SHARE))
   }

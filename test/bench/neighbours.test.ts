@@ -11,6 +11,8 @@ function toReport(changes: Partial<FixedRateReport>): FixedRateReport {
   return { ...good, badStatus: 0, socketErrors: 0, unanswered: 0, ...changes }
 }
 
+const toState = (lagUs: number) => ({ lagUs, coreBusy: 0 })
+
 function judgeP99(...pairs: readonly (readonly [base: number, other: number])[]) {
   const measured = pairs.map(([base, other]) => ({
     base: toReport({ p50Us: base / 2, p99Us: base }),
@@ -64,27 +66,32 @@ describe('the verdict', () => {
 
 describe('the rate', () => {
   test('is the wanted one when the client keeps up', async () => {
-    expect(await fitRate(1_000.7, () => Promise.resolve(CLIENT_LAG_US_MAX))).toBe(1_000)
+    expect(await fitRate(1_000.7, () => Promise.resolve(toState(CLIENT_LAG_US_MAX)))).toBe(1_000)
   })
 
   test('is lowered until the client keeps up', async () => {
     const asked: number[] = []
     const rate = await fitRate(1_000, (each) => {
       asked.push(each)
-      return Promise.resolve(each > 600 ? CLIENT_LAG_US_MAX + 1 : 0)
+      return Promise.resolve(toState(each > 600 ? CLIENT_LAG_US_MAX + 1 : 0))
     })
     expect([rate, asked]).toEqual([489, [1_000, 1_000, 1_000, 700, 700, 700, 489]])
   })
 
   test('is not lowered for what else the machine does for a moment', async () => {
     let asked = 0
-    const lagAt = () => Promise.resolve((asked += 1) < 3 ? CLIENT_LAG_US_MAX + 1 : 0)
-    expect(await fitRate(1_000, lagAt)).toBe(1_000)
+    const stateAt = () => Promise.resolve(toState((asked += 1) < 3 ? CLIENT_LAG_US_MAX + 1 : 0))
+    expect(await fitRate(1_000, stateAt)).toBe(1_000)
+  })
+
+  test('is lowered until there is room for the client of the offender', async () => {
+    const stateAt = (each: number) => Promise.resolve({ lagUs: 0, coreBusy: each / 1_000 })
+    expect(await fitRate(1_000, stateAt)).toBe(489)
   })
 
   test('is not lowered without end', async () => {
     let asked = 0
-    const rate = await fitRate(10, () => Promise.resolve((asked += 1) * 1e9))
+    const rate = await fitRate(10, () => Promise.resolve(toState((asked += 1) * 1e9)))
     expect([rate, asked]).toEqual([1, 18])
   })
 })
@@ -102,9 +109,12 @@ test('each pair has an offender of its own, and only the victim of one kind has 
 test('the table says INVALID of a row with errors, and OVER of one beyond its bar', () => {
   const row = {
     ...{ name: 'a, b', capacity: 1_000, ratePerSecond: 500, clientLagP99Us: 100 },
+    loadCoreBusy: 0.75,
     ...{ verdict: judgeP99([5_000, 9_000]), offended: [{ requests: 7, refused: 3 }], errors: [] },
   }
-  expect(renderNeighbours([row])).toMatch(/ 500 \|.* 50 % \|.* 4\.00 \|.* 7, 3 \| +OVER \|$/)
+  expect(renderNeighbours([row])).toMatch(
+    / 500 \|.* 50 % \|.* 4\.00 \|.* 75 % \|.* 7, 3 \| +OVER \|$/,
+  )
   expect(renderNeighbours([{ ...row, errors: ['x'] }])).toMatch(/1, see below.* INVALID \|$/)
 })
 

@@ -10,6 +10,7 @@ import type { NeighboursRow } from './neighbours-table.ts'
 import { fitRate, judge, toCapacity, toChargedUs, toRefillMs } from './neighbours-verdict.ts'
 import type { ClosedLoop } from './neighbours-verdict.ts'
 import type { Bench } from './start-row.ts'
+import { median } from './summary.ts'
 import { INVALID, UNABLE, findHindrances, runWithin } from './within.ts'
 
 // What a tenant feels of another one that floods or attacks its own sandbox.
@@ -79,19 +80,29 @@ async function measureRow(
   const scene = await NeighboursScene.start(bench, { ...options, offenders: pairs })
   try {
     const capacity = await findCapacity(scene, victim)
-    const lagAt = async (rate: number) => (await scene.runQuiet(rate, 1)).clientLagP99Us
-    const ratePerSecond = await fitRate(capacity / 2, lagAt)
+    const ratePerSecond = await fitRate(capacity / 2, async (rate) => {
+      const { clientLagP99Us: lagUs } = await scene.runQuiet(rate, 1)
+      return { lagUs, coreBusy: scene.loadCoreBusy }
+    })
+    const loadCoreBusy: number[] = []
     const measured = await measurePairs({
       pairs,
       base: () => scene.runQuiet(ratePerSecond),
-      other: () => scene.runBesideOffender(ratePerSecond),
+      other: async () => {
+        const report = await scene.runBesideOffender(ratePerSecond)
+        loadCoreBusy.push(scene.loadCoreBusy)
+        return report
+      },
     })
     const summary = summarisePairs(measured)
     const errors = [...summary.errors, ...scene.describeEnd()]
     const verdict = judge(measured, summary)
     const { clientLagP99Us } = summary
     const { offended } = scene
-    return { name, capacity, ratePerSecond, verdict, clientLagP99Us, offended, errors }
+    return {
+      ...{ name, capacity, ratePerSecond, verdict, clientLagP99Us, offended, errors },
+      loadCoreBusy: median(loadCoreBusy),
+    }
   } finally {
     await scene.stop()
   }

@@ -13,6 +13,7 @@ export const TOOLS: readonly Tool[] = [
   { name: 'nginx', purpose: 'the upstream and the yardstick', debianPackage: 'nginx' },
   { name: 'wrk', purpose: 'the client', debianPackage: 'wrk' },
   { name: 'taskset', purpose: 'pinning to cores', debianPackage: 'util-linux' },
+  { name: 'chrt', purpose: 'clients that give way to others', debianPackage: 'util-linux' },
   { name: 'setpriv', purpose: 'ending with the bench', debianPackage: 'util-linux' },
 ]
 

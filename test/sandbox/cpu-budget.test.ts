@@ -1,9 +1,12 @@
 import type { HostFailure } from '@sallyport/sdk'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createProcessHostFactory } from '../../sandbox/create-hosts.ts'
 import type { CountersPort } from '../../sandbox/host-options.ts'
 import { withLimits } from '../../sandbox/limits.ts'
-import { CpuBudget } from '../../sandbox/process/cpu-budget.ts'
+import { CALL_COST_MS, CpuBudget } from '../../sandbox/process/cpu-budget.ts'
+import type { ActiveCall } from '../../sandbox/process/active-call.ts'
+import { HeldCalls } from '../../sandbox/process/held-calls.ts'
+import { LoopLoad } from '../../sandbox/process/loop-load.ts'
 import { CpuMeter } from '../../sandbox/process/cpu-meter.ts'
 import { TokenBuckets } from '../../kernel/token-buckets.ts'
 import { makeCall, makeHostOptions, makePlugin } from '../support/host-call.ts'
@@ -13,13 +16,15 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 function makeNode() {
   const clock = { nowMs: 1_000 }
+  const load = { headroom: Number.POSITIVE_INFINITY }
   const nowMs = () => clock.nowMs
   const buckets = new TokenBuckets(nowMs)
   const counters: CountersPort = {
     add: () => Promise.resolve(0),
     spend: (key, amount, bucket) => Promise.resolve(buckets.spend(key, amount, bucket)),
   }
-  return { clock, budget: () => new CpuBudget('tenant:a', { counters, limits, nowMs }), counters }
+  const budget = () => new CpuBudget('tenant:a', { counters, limits, nowMs, load })
+  return { clock, load, budget, counters }
 }
 
 describe('a budget', () => {
@@ -53,6 +58,35 @@ describe('a budget', () => {
     for (let i = 0; i < pieces; i++) mine.burn(limits.killCpuMs)
     await turn()
     expect(mine.leftMs).toBe(limits.tenantCpuMs - pieces * limits.killCpuMs)
+  })
+
+  test('comes down to its share of a crowded worker, call by call', async () => {
+    const { clock, load, budget } = makeNode()
+    const mine = budget()
+    const begin = () => {
+      let count = 0
+      for (; count < 1_000 && mine.mayBegin(0); count++) mine.begin()
+      return count
+    }
+    expect(begin()).toBe(1_000)
+    load.headroom = 1
+    expect(Math.round(begin() * CALL_COST_MS)).toBe(4)
+    expect([mine.isPaced, mine.mayBegin(0)]).toEqual([true, false])
+    clock.nowMs += 2
+    expect(begin() * CALL_COST_MS).toBeCloseTo(0.4, 1)
+    // What was saved up does not become a wave.
+    clock.nowMs += 60_000
+    expect(Math.round(begin() * CALL_COST_MS)).toBe(4)
+    // Those calls turn out to have burnt 0.27 ms each: so do those that come.
+    mine.burn(1_000 * 0.27 + 2 * 134 * 0.27)
+    await turn()
+    clock.nowMs += 3
+    expect(begin() * 0.3).toBeCloseTo(0.6, 0)
+    load.headroom = 3
+    clock.nowMs += 3
+    expect(begin() * 0.3).toBeCloseTo(1.8, 0)
+    load.headroom = Number.POSITIVE_INFINITY
+    expect([mine.isPaced, mine.mayBegin(0)]).toEqual([false, true])
   })
 
   test('is one for all workers of a node', async () => {
@@ -92,6 +126,72 @@ describe('a budget', () => {
     mine.burn(700)
     await turn()
     expect(mine.leftMs).toBe(600)
+  })
+})
+
+describe('the load of a loop', () => {
+  function makeLoop() {
+    const usage = { idle: 0, active: 0, utilization: 0 }
+    const clock = { nowMs: 0 }
+    const load = new LoopLoad(
+      () => ({ ...usage }),
+      () => clock.nowMs,
+    )
+    /** After so many milliseconds, of which it was busy for a share. */
+    return (ms: number, share: number): number => {
+      clock.nowMs += ms
+      usage.active += ms * share
+      usage.idle += ms * (1 - share)
+      return load.headroom
+    }
+  }
+
+  test('leaves a tenant less and less above 70 %, its share at least, and gives it back slowly', () => {
+    const headroomAfter = makeLoop()
+    const none = Number.POSITIVE_INFINITY
+    expect([headroomAfter(25, 0.69), headroomAfter(25, 0.71)]).toEqual([none, 8])
+    expect([1, 2, 3, 4].map(() => headroomAfter(25, 1))).toEqual([4, 2, 1, 1])
+    expect(headroomAfter(25, 0.6)).toBe(1.25)
+    expect(headroomAfter(25, 0.8)).toBe(1)
+    const given = Array.from({ length: 13 }, () => headroomAfter(25, 0.1))
+    expect(given.slice(-2)).toEqual([expect.closeTo(14.55, 2), none])
+  })
+
+  test('is looked at every 25 ms', () => {
+    const headroomAfter = makeLoop()
+    expect([headroomAfter(24, 1), headroomAfter(1, 1)]).toEqual([Number.POSITIVE_INFINITY, 8])
+  })
+})
+
+describe('calls that wait for their share', () => {
+  test('begin a few at a time, at their deadline at the latest are told why', () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const watch = { left: 2, isScarce: false, isPaced: false, mayBegin: () => watch.left > 0 }
+    const begun: ActiveCall[] = []
+    const held = new HeldCalls({
+      watch,
+      isReady: () => true,
+      submit: (active) => {
+        begun.push(active)
+        watch.left--
+        watch.isPaced = watch.left <= 0
+      },
+    })
+    const calls = Array.from({ length: 5 }, () => ({ isHeld: false, isThrottled: false }))
+    for (const call of calls) held.submit(call as ActiveCall)
+    expect(begun).toEqual(calls.slice(0, 2))
+    expect(calls.map(({ isThrottled }) => isThrottled)).toEqual([false, false, true, true, true])
+    expect(held.throttledCount).toBe(3)
+    vi.advanceTimersByTime(2)
+    expect(begun).toHaveLength(2)
+    watch.left = 2
+    vi.advanceTimersByTime(2)
+    expect(begun).toEqual(calls.slice(0, 4))
+    watch.left = 1
+    vi.advanceTimersByTime(2)
+    expect(begun).toEqual(calls)
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
 
