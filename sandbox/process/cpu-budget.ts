@@ -17,11 +17,8 @@ export interface BudgetOptions {
  */
 export const CALL_COST_MS = 0.03
 
-/** What a tenant may begin at once while the worker is crowded, and owe: milliseconds of CPU. */
+/** What a tenant may take of a crowded worker at once: milliseconds of CPU, of the worker itself. */
 const PACE_MS = 4
-const PACE_DEBT_MS = 100
-/** CPU is counted in steps of 10 ms: what a call burns is known over a longer time. */
-const RATING_MS = 200
 
 /**
  * What a tenant may burn of CPU on this node over time: a bucket that fills by itself, kept by the
@@ -41,9 +38,6 @@ export class CpuBudget {
   /** What is left of `PACE_MS`. */
   #paceMs = PACE_MS
   #pacedAtMs: number
-  /** What a call has burnt in its sandbox of late, and what is counted for the next rating. */
-  #burntPerCallMs = 0
-  #rated = { atMs: 0, burntMs: 0, calls: 0 }
   /** Burnt and not reported yet. */
   #openMs = 0
   #isReporting = false
@@ -54,7 +48,6 @@ export class CpuBudget {
     this.#levelMs = options.limits.tenantCpuMs
     this.#atMs = options.nowMs()
     this.#pacedAtMs = this.#atMs
-    this.#rated.atMs = this.#atMs
   }
 
   /** What is left in milliseconds of CPU; below zero after more was burnt than there was. */
@@ -87,15 +80,13 @@ export class CpuBudget {
   /** To be told what was burnt since the last time, and also asked while calls wait: 0 is a question. */
   burn(cpuMs: number): void {
     this.#spend(cpuMs)
-    this.#rate(cpuMs)
     if (!this.#isReporting) void this.#report()
   }
 
   /** One more call begins. It is paid for at once: what a child burns is only seen later. */
   begin(): void {
-    this.#paceMs = Math.max(-PACE_DEBT_MS, this.#pace() - CALL_COST_MS - this.#burntPerCallMs)
+    this.#paceMs = this.#pace() - CALL_COST_MS
     this.#pacedAtMs = this.#options.nowMs()
-    this.#rated.calls++
     this.#spend(CALL_COST_MS)
   }
 
@@ -112,15 +103,6 @@ export class CpuBudget {
     if (headroom === Number.POSITIVE_INFINITY) return PACE_MS
     const filledMs = ((nowMs() - this.#pacedAtMs) / limits.tenantCpuFillMs) * limits.tenantCpuMs
     return Math.min(PACE_MS, this.#paceMs + headroom * filledMs)
-  }
-
-  #rate(burntMs: number): void {
-    const nowMs = this.#options.nowMs()
-    const rated = this.#rated
-    rated.burntMs += burntMs
-    if (rated.calls === 0 || nowMs - rated.atMs < RATING_MS) return
-    this.#burntPerCallMs = rated.burntMs / rated.calls
-    this.#rated = { atMs: nowMs, burntMs: 0, calls: 0 }
   }
 
   async #report(): Promise<void> {

@@ -77,14 +77,12 @@ describe('a budget', () => {
     // What was saved up does not become a wave.
     clock.nowMs += 60_000
     expect(Math.round(begin() * CALL_COST_MS)).toBe(4)
-    // Those calls turn out to have burnt 0.27 ms each: so do those that come.
-    mine.burn(1_000 * 0.27 + 2 * 134 * 0.27)
+    // What they burn in their sandbox takes nothing from the worker.
+    mine.burn(500)
     await turn()
-    clock.nowMs += 3
-    expect(begin() * 0.3).toBeCloseTo(0.6, 0)
+    clock.nowMs += 2
     load.headroom = 3
-    clock.nowMs += 3
-    expect(begin() * 0.3).toBeCloseTo(1.8, 0)
+    expect(begin() * CALL_COST_MS).toBeCloseTo(1.2, 1)
     load.headroom = Number.POSITIVE_INFINITY
     expect([mine.isPaced, mine.mayBegin(0)]).toEqual([false, true])
   })
