@@ -38,17 +38,17 @@ export function writeCallView(call: PluginCall): string {
   const { ctx, phase } = call
   const { matched } = ctx
   const service = matched?.service ?? null
-  return `${JSON.stringify(toClient(call))}
+  return `${JSON.stringify(requestHeadersOf(call))}
+${ctx.answer === null ? NOTHING : JSON.stringify(toResponse(ctx))}
 ${JSON.stringify(toRequest(call))}
-${JSON.stringify(requestHeadersOf(call))}
+${toContextLine(call)}
+${JSON.stringify(toClient(call))}
 ${matched === null ? NOTHING : lineOf(routeLines, matched.route, toRouteView)}
 ${service === null ? NOTHING : lineOf(serviceLines, service, toServiceView)}
 ${ctx.target === null ? NOTHING : JSON.stringify(toTarget(ctx))}
-${ctx.answer === null ? NOTHING : JSON.stringify(toResponse(ctx))}
 ${ctx.serviceStatus === null ? NOTHING : JSON.stringify(toServiceResponse(ctx))}
 ${phase === 'log' ? JSON.stringify(toLog(call)) : NOTHING}
-${phase === 'bodyFilter' ? JSON.stringify(toChunk(ctx)) : NOTHING}
-${toContextLine(call)}`
+${phase === 'bodyFilter' ? JSON.stringify(toChunk(ctx)) : NOTHING}`
 }
 
 function toClient({ ctx, environment }: PluginCall): CallView['client'] {

@@ -57,18 +57,19 @@ export interface CallView {
   }
 }
 
+/** What is looked at most comes first: a guest looks for the lines from there. */
 export const VIEW_PARTS = [
-  'client',
-  'request',
   'requestHeaders',
+  'response',
+  'request',
+  'ctx',
+  'client',
   'route',
   'service',
   'target',
-  'response',
   'serviceResponse',
   'log',
   'chunk',
-  'ctx',
 ] as const satisfies readonly (keyof CallView)[]
 export type ViewPart = (typeof VIEW_PARTS)[number]
 

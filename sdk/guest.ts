@@ -19,8 +19,6 @@ export {
 export { fromBase64, fromLatin1, toBase64, toLatin1 } from './guest/base64.ts'
 export {
   type Before,
-  CALL_HEAD_LINES,
-  CALL_LINES,
   FAILED_MARK,
   type GuestCall,
   isFailure,

@@ -155,8 +155,8 @@ export const MESSAGES = {
     fields: { instanceKey: 'string', timeoutMs: 'uint', plugin: 'payload' },
   },
   /**
-   * Calls of one plugin, whose lines are as `toCallText` writes them. Each line of its own `id` begins a
-   * call; that of the frame is the first.
+   * Calls of one plugin, each as `toCallText` writes it, with an id of its own; that of the frame is the
+   * first's.
    */
   calls: { type: 16, from: 'gateway', fields: { text: 'string' } },
   result: { type: 6, from: 'host', fields: { payload: 'payload' } },

@@ -1,5 +1,5 @@
 import { ProtocolError } from '@sallyport/sdk/protocol'
-import { CALL_HEAD_LINES, CALL_LINES, FAILED_MARK, isFailure, LEFT } from '@sallyport/sdk/guest'
+import { FAILED_MARK, isFailure, LEFT } from '@sallyport/sdk/guest'
 
 /*
  * What is to be known of the text of calls (`toCallText`) and of their answers outside of the guest. A
@@ -33,41 +33,57 @@ export function splitAnswers(answers: string): SomeAnswers {
   return { kind: 'some', lines, areLeft }
 }
 
-const ID = /^\d{1,10} /
+const HEAD = /(\d{1,10}) (\d{1,10}) (\w+) ([^\n]*)\n/y
 
-/** The id of each call. Throws a `ProtocolError` when a line that should begin one does not. */
+/** A call in the text of calls. */
+interface CallAt {
+  readonly id: number
+  readonly phase: string
+  readonly instanceKey: string
+  /** Where what follows its head begins, and where it ends. */
+  readonly bodyAt: number
+  readonly end: number
+}
+
+/** Throws a `ProtocolError` when there is none. */
+function callAt(text: string, at: number): CallAt {
+  HEAD.lastIndex = at
+  const head = HEAD.exec(text)
+  const end = HEAD.lastIndex + Number(head?.[2])
+  if (head === null || end > text.length) throw new ProtocolError('a call of several has no head')
+  const [, id, , phase, instanceKey] = head as unknown as [string, string, string, string, string]
+  return { id: Number(id), phase, instanceKey, bodyAt: HEAD.lastIndex, end }
+}
+
+/** The id of each call. Throws a `ProtocolError` when something is none. */
 export function idsOf(text: string): number[] {
   const ids: number[] = []
-  const lines = text.split('\n')
-  for (let at = 0; at < lines.length; at += CALL_LINES) {
-    const [digits] = ID.exec(lines[at]!) ?? []
-    if (digits === undefined) throw new ProtocolError('a call of several begins with no id')
-    ids.push(Number(digits))
+  for (let at = 0; at <= text.length;) {
+    const { id, end } = callAt(text, at)
+    ids.push(id)
+    at = end + 1
   }
   return ids
 }
 
 /** The instance of the first call. */
 export function instanceKeyOf(text: string): string {
-  const keyAt = text.indexOf(' ', text.indexOf(' ') + 1) + 1
-  return text.slice(keyAt, text.indexOf('\n', keyAt))
+  return callAt(text, 0).instanceKey
 }
 
 /** Where the calls begin that come after the first `count`; null when there are none. */
 export function endOfCalls(text: string, count: number): number | null {
   let at = 0
-  for (let line = 0; line < count * CALL_LINES; line++) {
-    at = text.indexOf('\n', at) + 1
-    if (at === 0) return null
-  }
-  return at
+  for (let call = 0; call < count; call++) at = callAt(text, at).end + 1
+  return at > text.length ? null : at
 }
 
 /** The last call in parts. */
 export function lastCallOf(text: string): { phase: string; view: string } {
-  const lines = text.split('\n').slice(-CALL_LINES)
-  const [, phase = ''] = lines[0]!.split(' ', 2)
-  return { phase, view: lines.slice(CALL_HEAD_LINES).join('\n') }
+  let call = callAt(text, 0)
+  while (call.end < text.length) call = callAt(text, call.end + 1)
+  const viewAt = text.indexOf('\n', call.bodyAt) + 1
+  return { phase: call.phase, view: text.slice(viewAt, call.end) }
 }
 
 export function lastLineOf(text: string): string {

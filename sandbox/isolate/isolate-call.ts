@@ -8,7 +8,8 @@ export class IsolateCall {
   readonly id: number
   readonly call: HostCall
   readonly #limits: SandboxLimits
-  readonly #beganMs = performance.now()
+  /** From when on it waits: to ask for the time takes as long as a tenth of a short turn. */
+  #beganMs: number | null = null
   #promise: Promise<void> | null = null
   #resolve: (() => void) | null = null
   #reject: ((error: Error) => void) | null = null
@@ -25,12 +26,14 @@ export class IsolateCall {
   }
 
   get leftMs(): number {
-    return this.call.timeoutMs - (performance.now() - this.#beganMs)
+    const waitedMs = this.#beganMs === null ? 0 : performance.now() - this.#beganMs
+    return this.call.timeoutMs - waitedMs
   }
 
   /** The promise of the call's end; `onLate` is called when its time runs out first. */
   wait(onLate: () => void): Promise<void> {
     if (this.#promise !== null) return this.#promise
+    this.#beganMs = performance.now()
     this.#timer = setTimeout(
       () => {
         onLate()

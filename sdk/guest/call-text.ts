@@ -1,4 +1,4 @@
-import { type CallResult, VIEW_PARTS } from '../call-view.ts'
+import type { CallResult } from '../call-view.ts'
 import { jsonStringify, slice } from './primordials.ts'
 
 /** One call as it crosses into a guest. */
@@ -17,10 +17,6 @@ export interface Before {
   readonly results: readonly CallResult[]
   readonly plugin: Readonly<Record<string, unknown>>
 }
-
-/** A call is so many lines before those of its view. */
-export const CALL_HEAD_LINES = 2
-export const CALL_LINES = CALL_HEAD_LINES + VIEW_PARTS.length
 
 /*
  * The answers to calls are a line each: JSON of a result, which a space before it makes one after which
@@ -45,9 +41,14 @@ export function payloadOf(answer: string): string {
   return isFailure(answer) || isFinal(answer) ? slice(answer, 1) : answer
 }
 
-/** What `Dispatcher.calls` takes; several are joined by line breaks. */
+/**
+ * What `Dispatcher.calls` takes; several are joined by line breaks. A call is its head, a line of what is to
+ * be made of its view, which may be empty, and the lines of the view. The head tells the length of what
+ * follows it, so that nobody has to look for the end.
+ */
 export function toCallText({ id, phase, instanceKey, view, before = '' }: GuestCall): string {
-  return `${id} ${phase} ${instanceKey}\n${before}\n${view as string}`
+  const { length } = view as string
+  return `${id} ${before.length + 1 + length} ${phase} ${instanceKey}\n${before}\n${view as string}`
 }
 
 /** The answer to work that failed before it began. */

@@ -1,13 +1,5 @@
 import { PdkError, type PdkErrorCode, type Phase, type Plugin, toManifest } from '../index.ts'
-import {
-  type Before,
-  CALL_HEAD_LINES,
-  CALL_LINES,
-  FAILED_MARK,
-  FINAL_MARK,
-  LEFT,
-  toFailed,
-} from './call-text.ts'
+import { type Before, FAILED_MARK, FINAL_MARK, LEFT, toFailed } from './call-text.ts'
 import { toErrorText } from './error-text.ts'
 import { type CallRealm, HandlerCall, type Occasion } from './handler-call.ts'
 import { followResults } from './follow-results.ts'
@@ -25,7 +17,6 @@ import {
   promiseThen,
   SafeMap,
   slice,
-  split,
   toNumber,
   toPromise,
   toText,
@@ -44,6 +35,23 @@ interface Instance {
 }
 
 type Instances = SafeMap<string, Instance>
+
+/** What the head of a call names, and what that is. */
+interface Target {
+  readonly head: string
+  readonly phase: Phase
+  readonly key: string
+  readonly instance: Instance | undefined
+  readonly handler: Plugin[Phase]
+}
+
+const NO_TARGET = {
+  head: '',
+  phase: 'access',
+  key: '',
+  instance: undefined,
+  handler: undefined,
+} as const
 
 const LINES_MAX = 64
 /** No further call is begun in a turn after this time: milliseconds of wall clock. */
@@ -70,6 +78,9 @@ export class Dispatcher {
   #initialised = false
   #current: HandlerCall | null = null
   #answers = ''
+  /** Where the next call begins in the text of calls; beyond it when there is none. */
+  #nextAt = 0
+  #target: Target = NO_TARGET
 
   constructor(port: GuestPort, options: GuestOptions) {
     this.#realm = { port, options, effects: new SafeMap(), nextEffectId: 1 }
@@ -149,39 +160,32 @@ export class Dispatcher {
 
   commit(): string {
     if (this.#staged !== null) this.#instances = this.#staged
+    this.#target = NO_TARGET
     this.#staged = null
     return ''
   }
 
   /**
-   * Runs calls one after the other: of each a line `id phase instanceKey`, one of what is to be made of
-   * its view first (`Before`, or empty), and the lines of the view. Some may be left: who waits is the
-   * last, because what its promise does at the end of the turn must find it as the one whose turn it is;
-   * and after some time the host is to know how far it got.
+   * Runs calls (`toCallText`) one after the other. Some may be left: who waits is the last, because what its
+   * promise does at the end of the turn must find it as the one whose turn it is; and after some time the host
+   * is to know how far it got.
    */
   calls(text: string): string {
-    const lines = split(text, '\n')
-    if (lines.length % CALL_LINES !== 0) {
-      return toFailed(`a call is ${CALL_LINES} lines, these are ${lines.length}`)
-    }
-    const beganMs = dateNow()
     // Those of a turn before belong to other calls.
     this.#answers = ''
-    let answers = ''
-    let at = 0
-    for (;;) {
-      const answer = this.#callSafely(lines, at)
-      answers = at === 0 ? answer : `${answers}\n${answer}`
-      at += CALL_LINES
-      const isLeft = at < lines.length
-      if (answer === '') return (this.#answers = isLeft ? `${answers}\n${LEFT}` : answers)
-      if (!isLeft) break
-      if (dateNow() - beganMs < CALLS_MS) continue
-      answers = `${answers}\n${LEFT}`
-      break
+    let answers = this.#callSafely(text, 0)
+    const isOne = this.#nextAt > text.length
+    const beganMs = isOne ? 0 : dateNow()
+    let isWaiting = answers === ''
+    while (this.#nextAt <= text.length) {
+      if (isWaiting || dateNow() - beganMs >= CALLS_MS)
+        return (this.#answers = `${answers}\n${LEFT}`)
+      const answer = this.#callSafely(text, this.#nextAt)
+      isWaiting = answer === ''
+      answers = `${answers}\n${answer}`
     }
     // Nobody waits: what one of them has left to run by itself belongs to none of the others.
-    if (lines.length > CALL_LINES) this.#current = null
+    if (!isOne && !isWaiting) this.#current = null
     return (this.#answers = answers)
   }
 
@@ -191,37 +195,53 @@ export class Dispatcher {
   }
 
   /** Even to tell of a failure may fail: a plugin can give every object a `toJSON`. */
-  #callSafely(lines: readonly string[], at: number): string {
+  #callSafely(text: string, at: number): string {
     try {
-      return this.#call(lines, at)
+      return this.#call(text, at)
     } catch {
       return UNTOLD
     }
   }
 
-  #call(lines: readonly string[], at: number): string {
-    const head = lines[at]!
-    const phaseAt = indexOf(head, ' ') + 1
-    const keyAt = indexOf(head, ' ', phaseAt) + 1
-    const phase = slice(head, phaseAt, keyAt - 1)
-    const key = slice(head, keyAt)
-    const instance = this.#instances.get(key)
-    const handler = this.#plugin?.[phase as Phase]
+  #call(text: string, at: number): string {
+    // Whatever comes in between, there is no call behind one that cannot be read.
+    this.#nextAt = text.length + 1
+    const lengthAt = indexOf(text, ' ', at) + 1
+    const headAt = indexOf(text, ' ', lengthAt) + 1
+    const headEnd = indexOf(text, '\n', headAt)
+    const end = headEnd + 1 + toNumber(slice(text, lengthAt, headAt - 1))
+    if (!(end <= text.length)) return toFailed('a call is longer than what has come')
+    this.#nextAt = end + 1
+    const target = this.#targetOf(slice(text, headAt, headEnd))
+    const beforeEnd = indexOf(text, '\n', headEnd + 1)
     const call = new HandlerCall({
-      id: toNumber(slice(head, 0, phaseAt - 1)),
-      phase: phase as Occasion,
-      view: toLazyView(lines, at + CALL_HEAD_LINES),
-      pluginId: instance?.id ?? '',
+      id: toNumber(slice(text, at, lengthAt - 1)),
+      phase: target.phase,
+      view: toLazyView(text, beforeEnd + 1, end),
+      pluginId: target.instance?.id ?? '',
       realm: this.#realm,
     })
+    const { instance, handler } = target
     if (instance === undefined || handler === undefined) {
+      const { key, phase } = target
       return `${FAILED_MARK}${call.fail(`there is no instance "${key}" with a handler for ${phase}`)}`
     }
-    const before = lines[at + 1]!
     return this.#run(call, () => {
-      if (before !== '') followResults(call, jsonParse(before) as Before)
+      if (beforeEnd > headEnd + 1) {
+        followResults(call, jsonParse(slice(text, headEnd + 1, beforeEnd)) as Before)
+      }
       return handler.call(this.#plugin, createPdk(call), instance.config as never)
     })
+  }
+
+  /** What a call is for: mostly the same as the one before. */
+  #targetOf(head: string): Target {
+    if (this.#target.head === head) return this.#target
+    const phaseEnd = indexOf(head, ' ')
+    const phase = slice(head, 0, phaseEnd) as Phase
+    const key = slice(head, phaseEnd + 1)
+    const instance = this.#instances.get(key)
+    return (this.#target = { head, phase, key, instance, handler: this.#plugin?.[phase] })
   }
 
   close(id: number): string {

@@ -42,9 +42,6 @@ export const promiseThen = uncurry(
   ) => Promise<unknown>,
 )
 export const slice = uncurry(String.prototype.slice)
-export const split = uncurry(
-  String.prototype.split as (this: string, separator: string) => string[],
-)
 export const indexOf = uncurry(String.prototype.indexOf)
 export const { now: dateNow } = Date
 export const charCodeAt = uncurry(String.prototype.charCodeAt)
