@@ -42,16 +42,9 @@ interface Target {
   readonly phase: Phase
   readonly key: string
   readonly instance: Instance | undefined
-  readonly handler: Plugin[Phase]
 }
 
-const NO_TARGET = {
-  head: '',
-  phase: 'access',
-  key: '',
-  instance: undefined,
-  handler: undefined,
-} as const
+const NO_TARGET: Target = { head: '', phase: 'access', key: '', instance: undefined }
 
 const LINES_MAX = 64
 /** No further call is begun in a turn after this time: milliseconds of wall clock. */
@@ -221,7 +214,9 @@ export class Dispatcher {
       pluginId: target.instance?.id ?? '',
       realm: this.#realm,
     })
-    const { instance, handler } = target
+    const { instance } = target
+    // Looked up in each call: a plugin may have put another one there.
+    const handler = this.#plugin?.[target.phase]
     if (instance === undefined || handler === undefined) {
       const { key, phase } = target
       return `${FAILED_MARK}${call.fail(`there is no instance "${key}" with a handler for ${phase}`)}`
@@ -241,7 +236,7 @@ export class Dispatcher {
     const phase = slice(head, 0, phaseEnd) as Phase
     const key = slice(head, phaseEnd + 1)
     const instance = this.#instances.get(key)
-    return (this.#target = { head, phase, key, instance, handler: this.#plugin?.[phase] })
+    return (this.#target = { head, phase, key, instance })
   }
 
   close(id: number): string {
