@@ -10,8 +10,11 @@ export interface PoolOptions {
   readonly prepare?: () => Promise<Launch>
 }
 
-/** Somebody's requests wait for it after all: on a machine that is full it would never be ready. */
-const PATIENCE_MS = 1_000
+/**
+ * Somebody's requests wait for it after all: on a machine that is full it would not be ready before their
+ * deadline. About what a start takes of CPU.
+ */
+const PATIENCE_MS = 250
 
 /**
  * Keeps one child ready that belongs to nobody yet, so that a killed one is replaced in milliseconds.
