@@ -9,6 +9,7 @@ import {
   MessageReader,
   ProtocolError,
 } from '@sallyport/sdk/protocol'
+import { LoopTurn } from '../loop-turn.ts'
 import { CallGroup } from './call-group.ts'
 import { fromJsonPayloads, toJsonPayloads } from './msgpack-payloads.ts'
 
@@ -18,8 +19,12 @@ export interface ChannelEvents {
   end(error: Error | null): void
 }
 
+/** Two that leave in one write save a write and a wake, which are dearer than to wait for the turn's end. */
+const TOGETHER_MIN = 2
+
 /**
- * Messages over a stream, both ways. What is sent in one turn of the event loop leaves in one write.
+ * Messages over a stream, both ways. What is sent in one turn of the event loop leaves in one write, but for
+ * what is sent after one that had but one to send: that leaves at once.
  * The other end is not trusted: the first thing that is not as the protocol says ends the channel.
  * On this side payloads are JSON, whatever the other end has picked of `encodings`.
  */
@@ -31,6 +36,7 @@ export class Channel {
   readonly #decoder = new FrameDecoder(this.#reader.read)
   /** The calls that leave in one frame, unless something else comes between them. */
   readonly #group = new CallGroup()
+  readonly #turn = new LoopTurn(TOGETHER_MIN, () => this.#flush())
   #flushing = false
   #ended = false
 
@@ -60,7 +66,8 @@ export class Channel {
     if (this.#ended) return 0
     const text = toCallText(call)
     if (!this.#group.takes(plugin, text)) {
-      this.#addGroup()
+      // The other end need not wait for more than it does together.
+      this.#flush()
       if (!this.#group.takes(plugin, text)) {
         this.send({ name: 'calls', id: call.id, text })
         return 0
@@ -77,9 +84,12 @@ export class Channel {
   }
 
   #flushSoon(): void {
-    if (this.#flushing) return
+    if (this.#flushing || this.#turn.waits()) return
     this.#flushing = true
-    queueMicrotask(() => this.#flush())
+    queueMicrotask(() => {
+      this.#flushing = false
+      this.#flush()
+    })
   }
 
   close(): void {
@@ -88,10 +98,9 @@ export class Channel {
   }
 
   #flush(): void {
-    this.#flushing = false
     if (this.#ended) return
     this.#addGroup()
-    this.#stream.write(this.#encoder.take())
+    if (this.#encoder.length > 0) this.#stream.write(this.#encoder.take())
   }
 
   #read(bytes: Buffer): void {
