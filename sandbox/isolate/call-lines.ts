@@ -18,19 +18,16 @@ export function areResults(answers: string): boolean {
   )
 }
 
-/** Answers that are not all results, or not all. */
+/** Answers that are not all results, or not all; at least one. */
 export interface SomeAnswers {
   readonly kind: 'some'
   readonly lines: readonly string[]
-  /** Whether there are calls that have not begun. */
-  readonly areLeft: boolean
 }
 
 export function splitAnswers(answers: string): SomeAnswers {
   const lines = answers.split('\n')
-  const areLeft = lines.at(-1) === LEFT
-  if (areLeft) lines.pop()
-  return { kind: 'some', lines, areLeft }
+  if (lines.length > 1 && lines.at(-1) === LEFT) lines.pop()
+  return { kind: 'some', lines }
 }
 
 const HEAD = /(\d{1,10}) (\d{1,10}) (\w+) ([^\n]*)\n/y

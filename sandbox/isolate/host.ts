@@ -16,7 +16,7 @@ import { IsolateCall } from './isolate-call.ts'
 import { findIsolatedVm, type IsolatedVm, loadIsolatedVm } from './load-isolated-vm.ts'
 import { createNative } from './native.ts'
 import { OpenWorks } from './open-works.ts'
-import { reasonOf, type TurnEnd } from './plugin-isolate.ts'
+import { reasonOf, type TurnEnd } from './turn-end.ts'
 import { PluginSet } from './plugin-set.ts'
 
 export interface IsolateHostInit extends IsolateHostOptions {

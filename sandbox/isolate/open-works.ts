@@ -1,4 +1,4 @@
-import { reasonOf, type TurnEnd } from './plugin-isolate.ts'
+import { reasonOf, type TurnEnd } from './turn-end.ts'
 
 interface OpenWork {
   resolve(payload: string): void

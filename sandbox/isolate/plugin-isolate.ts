@@ -2,45 +2,11 @@ import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
 import type { Dispatch, Guest, GuestOperation, RunCalls } from '../guest/main.ts'
-import {
-  type GuestPort,
-  isFailure,
-  isFinal,
-  LEFT,
-  payloadOf,
-  type PostKind,
-} from '@sallyport/sdk/guest'
-import { areResults, endOfCalls, type SomeAnswers, splitAnswers } from './call-lines.ts'
+import type { GuestPort, PostKind } from '@sallyport/sdk/guest'
+import { areResults, endOfCalls, splitAnswers } from './call-lines.ts'
 import type { IsolatedVm } from './load-isolated-vm.ts'
 import { evaluatePlugin } from './evaluate-plugin.ts'
-
-/** How a turn of a guest ended. */
-export interface TurnEnd {
-  /**
-   * `result` and `failed`: the work is over, `payload` is the guest's JSON. `waiting`: it goes on when
-   * an effect is answered. The others come from outside of the guest's code, `payload` is a text:
-   * `error` (the isolate can be used further), `timeout` and `memory` (it cannot).
-   */
-  readonly kind: 'result' | 'failed' | 'waiting' | 'error' | 'timeout' | 'memory'
-  readonly payload: string
-  /** With `result`: no other handler can follow in the same view. */
-  readonly isFinal?: boolean
-  /** With `timeout`: it was stopped without having had the CPU for it, the machine was busy. Told within a grid. */
-  readonly wasStarved?: boolean
-}
-
-/**
- * How calls ended that crossed together: the text of their results, a line each; or what there is of
- * answers, at least the first; or how the turn ended for all of them. When that is the end of the isolate
- * and they were several, nobody knows which of them it was.
- */
-export type CallsEnd = string | SomeAnswers | FirstEnd | TurnEnd
-
-/** How the turn of the first call ended, which crossed alone: the others have not begun. */
-export interface FirstEnd {
-  readonly kind: 'first'
-  readonly end: TurnEnd
-}
+import { type CallsEnd, toEnd, type TurnEnd } from './turn-end.ts'
 
 /** What a guest tells beside the ends of its turns. */
 export interface GuestSink {
@@ -72,7 +38,6 @@ export interface PluginIsolateOptions {
 
 const MB = 1024 * 1024
 const NS_PER_MS = 1e6
-const WAITING: TurnEnd = { kind: 'waiting', payload: '' }
 /**
  * More posts than this in one turn are no longer effects of a handler. They are dropped, ends of calls too:
  * keep it above what calls that cross together may ask for (`effectsMax` and `timersMax` of each).
@@ -164,7 +129,7 @@ export class PluginIsolate {
     const end = this.#crossesAlone ? endOfCalls(text, 1) : null
     if (end !== null) {
       const answer = this.#cross(this.#calls, this.#turnOptions, [text.slice(0, end - 1)])
-      if (typeof answer === 'string') return splitAnswers(`${answer}\n${LEFT}`)
+      if (typeof answer === 'string') return splitAnswers(answer)
       return { kind: 'first', end: answer }
     }
     let answers = this.#cross(this.#calls, this.#turnOptions, [text])
@@ -268,20 +233,6 @@ export class PluginIsolate {
     if (message.includes('Script execution timed out')) return { kind: 'timeout', payload: late }
     return { kind: 'error', payload: message }
   }
-}
-
-/** Why a turn gave no result, for people. */
-export function reasonOf(end: TurnEnd): string {
-  if (end.kind !== 'failed') return end.payload
-  return String((JSON.parse(end.payload) as { message?: unknown }).message)
-}
-
-/** What an answer of the guest says. */
-export function toEnd(answer: string): TurnEnd {
-  if (answer === '') return WAITING
-  const payload = payloadOf(answer)
-  if (isFailure(answer)) return { kind: 'failed', payload }
-  return { kind: 'result', payload, isFinal: isFinal(answer) }
 }
 
 const TEXT_LENGTH_MAX = 500

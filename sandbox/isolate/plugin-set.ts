@@ -1,12 +1,7 @@
 import { FAILED_MARK, type GuestCall, toCallText } from '@sallyport/sdk/guest'
 import { idsOf, instanceKeyOf, type SomeAnswers, splitAnswers } from './call-lines.ts'
-import {
-  type CallsEnd,
-  PluginIsolate,
-  type PluginIsolateOptions,
-  toEnd,
-  type TurnEnd,
-} from './plugin-isolate.ts'
+import { PluginIsolate, type PluginIsolateOptions } from './plugin-isolate.ts'
+import { type CallsEnd, toEnds, type TurnEnd, WAITING } from './turn-end.ts'
 
 /** As for one isolate. Ids of effects are the set's own, whichever guest they come from. */
 export type PluginSetOptions = PluginIsolateOptions
@@ -23,8 +18,6 @@ interface Joint {
   failure: string | null
   readonly isCommit: boolean
 }
-
-const WAITING: TurnEnd = { kind: 'waiting', payload: '' }
 
 /** The plugins of one tenant, each in an isolate of its own. */
 export class PluginSet {
@@ -91,16 +84,16 @@ export class PluginSet {
   }
 
   call(call: GuestCall): TurnEnd {
-    const end = this.calls(toCallText(call), call.instanceKey)
-    if (typeof end === 'string') return toEnd(end)
-    if (end.kind === 'some') return toEnd(end.lines[0]!)
-    return end.kind === 'first' ? end.end : end
+    return toEnds(1, this.calls(toCallText(call), call.instanceKey))![0]!
   }
 
   /** Runs the first of these calls of one plugin, one or more. */
   calls(text: string, instanceKey: string = instanceKeyOf(text)): CallsEnd {
     const isolate = this.#byInstance.get(instanceKey)
-    if (isolate === undefined) return this.#refuse(text, `there is no instance "${instanceKey}"`)
+    if (isolate === undefined) {
+      const { payload } = toFailed(`there is no instance "${instanceKey}"`)
+      return { kind: 'some', lines: [FAILED_MARK + payload] }
+    }
     this.#turn = { isolate, text }
     const end = isolate.calls(text)
     this.#turn = null
@@ -110,11 +103,6 @@ export class PluginSet {
     else if (end.kind === 'first') this.#forgetEffects(idsOf(text)[0]!)
     else for (const id of idsOf(text)) this.#forgetEffects(id)
     return end
-  }
-
-  #refuse(text: string, message: string): SomeAnswers {
-    const answer = FAILED_MARK + toFailed(message).payload
-    return { kind: 'some', lines: [answer], areLeft: idsOf(text).length > 1 }
   }
 
   /** Who waits, and whose effects nobody waits for any more. */

@@ -10,7 +10,7 @@ import {
   ProtocolError,
 } from '@sallyport/sdk/protocol'
 import { LoopTurn } from '../loop-turn.ts'
-import { CallGroup } from './call-group.ts'
+import { CallGroup } from '../call-group.ts'
 import { fromJsonPayloads, toJsonPayloads } from './msgpack-payloads.ts'
 
 export interface ChannelEvents {

@@ -5,19 +5,12 @@ import {
   ProtocolError,
 } from '@sallyport/sdk/protocol'
 import { type GuestOptions, isFailure, isFinal, toCallText } from '@sallyport/sdk/guest'
-import {
-  endOfCalls,
-  idsOf,
-  lastCallOf,
-  lastLineOf,
-  type SomeAnswers,
-  splitAnswers,
-} from '../isolate/call-lines.ts'
+import { endOfCalls, idsOf, lastCallOf, lastLineOf } from '../isolate/call-lines.ts'
 import type { IsolatedVm } from '../isolate/load-isolated-vm.ts'
 import { createNative } from '../isolate/native.ts'
-import { type FirstEnd, toEnd, type TurnEnd } from '../isolate/plugin-isolate.ts'
 import { PluginSet } from '../isolate/plugin-set.ts'
-import { isBroken, toFrame, toSkipped } from './end-frames.ts'
+import { type CallsEnd, isBroken, toEnds, type TurnEnd } from '../isolate/turn-end.ts'
+import { toFrame, toSkipped } from './end-frames.ts'
 
 /** What `load` says beside the source. */
 export interface LoadOptions {
@@ -137,10 +130,9 @@ export class ChildService {
     this.#doing = text
     const end = this.#plugins.calls(text)
     let next: number | null = null
-    if (typeof end !== 'string') next = this.#endEach(text, end)
-    else if (this.#asked.length > 0 || end.length > RESULTS_LENGTH_MAX) {
-      next = this.#endEach(text, splitAnswers(end))
-    } else {
+    const isEach = typeof end !== 'string' || this.#asked.length > 0
+    if (isEach || end.length > RESULTS_LENGTH_MAX) next = this.#endEach(text, end)
+    else {
       this.#send({ name: 'results', id: id ?? idsOf(text)[0]!, text: end })
       this.#last = { text, answer: end }
     }
@@ -148,25 +140,20 @@ export class ChildService {
     return next
   }
 
-  #endEach(text: string, end: SomeAnswers | FirstEnd | TurnEnd): number | null {
+  #endEach(text: string, end: CallsEnd): number | null {
     const ids = idsOf(text)
-    if (end.kind === 'first') {
-      this.#answer(ids[0]!, end.end)
-      return endOfCalls(text, 1)
-    }
-    if (end.kind !== 'some') {
-      // Which of them was it? The gateway gives them to another host one by one, and sees.
-      if (ids.length > 1) this.isBroken = true
-      else this.#answer(ids[0]!, end)
+    const ends = toEnds(ids.length, end)
+    if (ends === null) {
+      // The gateway gives them to another host one by one, and sees.
+      this.isBroken = true
       return null
     }
-    const { lines, areLeft } = end
-    if (areLeft ? lines.length >= ids.length : lines.length !== ids.length) {
+    if (ends.length > ids.length) {
       throw new ProtocolError('the calls of a frame have lines that are not theirs')
     }
     let result: string | null = null
-    for (let i = 0; i < lines.length; i++) result = this.#endTurn(ids[i]!, toEnd(lines[i]!))
-    if (areLeft) return endOfCalls(text, lines.length)
+    for (let i = 0; i < ends.length; i++) result = this.#endTurn(ids[i]!, ends[i]!)
+    if (ends.length < ids.length) return endOfCalls(text, ends.length)
     if (result !== null) this.#last = { text, answer: result }
     return null
   }

@@ -1,10 +1,5 @@
 import type { HostMessage } from '@sallyport/sdk/protocol'
-import type { TurnEnd } from '../isolate/plugin-isolate.ts'
-
-/** Whether the isolate, and with it its process, is not to be used again. */
-export function isBroken(end: TurnEnd): boolean {
-  return end.kind === 'timeout' || end.kind === 'memory'
-}
+import type { TurnEnd } from '../isolate/turn-end.ts'
 
 /** The frame that ends a piece of work. */
 export function toFrame(id: number, { kind, payload }: TurnEnd): HostMessage {

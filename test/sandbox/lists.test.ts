@@ -4,7 +4,7 @@ import { Fifo } from '../../sandbox/fifo.ts'
 import { IdTable } from '../../sandbox/id-table.ts'
 import type { ActiveCall } from '../../sandbox/process/active-call.ts'
 import { ActiveCalls } from '../../sandbox/process/active-calls.ts'
-import { CallGroup } from '../../sandbox/process/call-group.ts'
+import { CallGroup } from '../../sandbox/call-group.ts'
 
 // Each beside the plain thing that it stands for.
 
