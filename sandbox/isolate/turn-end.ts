@@ -1,0 +1,62 @@
+import { isFailure, isFinal, payloadOf } from '@sallyport/sdk/guest'
+import type { SomeAnswers } from './call-lines.ts'
+
+/** How a turn of a guest ended. */
+export interface TurnEnd {
+  /**
+   * `result` and `failed`: the work is over, `payload` is the guest's JSON. `waiting`: it goes on when
+   * an effect is answered. The others come from outside of the guest's code, `payload` is a text:
+   * `error` (the isolate can be used further), `timeout` and `memory` (it cannot).
+   */
+  readonly kind: 'result' | 'failed' | 'waiting' | 'error' | 'timeout' | 'memory'
+  readonly payload: string
+  /** With `result`: no other handler can follow in the same view. */
+  readonly isFinal?: boolean
+  /** With `timeout`: it was stopped without having had the CPU for it, the machine was busy. Told within a grid. */
+  readonly wasStarved?: boolean
+}
+
+/**
+ * How calls ended that crossed together: the text of their results, a line each; or what there is of
+ * answers, at least the first; or how the turn ended for all of them. When that is the end of the isolate
+ * and they were several, nobody knows which of them it was.
+ */
+export type CallsEnd = string | SomeAnswers | FirstEnd | TurnEnd
+
+/** How the turn of the first call ended, which crossed alone: the others have not begun. */
+export interface FirstEnd {
+  readonly kind: 'first'
+  readonly end: TurnEnd
+}
+
+export const WAITING: TurnEnd = { kind: 'waiting', payload: '' }
+
+/** Why a turn gave no result, for people. */
+export function reasonOf(end: TurnEnd): string {
+  if (end.kind !== 'failed') return end.payload
+  return String((JSON.parse(end.payload) as { message?: unknown }).message)
+}
+
+/** What an answer of the guest says. */
+export function toEnd(answer: string): TurnEnd {
+  if (answer === '') return WAITING
+  const payload = payloadOf(answer)
+  if (isFailure(answer)) return { kind: 'failed', payload }
+  return { kind: 'result', payload, isFinal: isFinal(answer) }
+}
+
+/** Whether the isolate, and with it its process, is not to be used again. */
+export function isBroken({ kind }: Pick<TurnEnd, 'kind'>): boolean {
+  return kind === 'timeout' || kind === 'memory'
+}
+
+/**
+ * How the first of `count` calls that crossed together ended, at least one of them; the others have not
+ * begun. Null when it was the end of them all: nobody knows by whose doing.
+ */
+export function toEnds(count: number, end: CallsEnd): readonly TurnEnd[] | null {
+  if (typeof end === 'string') return end.split('\n').map(toEnd)
+  if (end.kind === 'some') return end.lines.map(toEnd)
+  if (end.kind === 'first') return [end.end]
+  return count === 1 ? [end] : null
+}
