@@ -31,6 +31,13 @@ export { Dispatcher } from './guest/dispatcher.ts'
 export type { HandlerCall } from './guest/handler-call.ts'
 export { toLogText } from './guest/log-text.ts'
 export type { GuestOptions, GuestPort, NativeName, PostKind } from './guest/options.ts'
-export { defineProperty, jsonParse, jsonStringify, toText } from './guest/primordials.ts'
+export {
+  defineProperty,
+  jsonParse,
+  jsonStringify,
+  slice,
+  test,
+  toText,
+} from './guest/primordials.ts'
 export { createPdkMaker } from './guest/pdk-object.ts'
 export { GuestTextDecoder, GuestTextEncoder } from './guest/text-encoding.ts'

@@ -9,10 +9,12 @@ import {
   type GuestOptions,
   type GuestPort,
   jsonParse,
+  type PostKind,
   toText,
 } from '@sallyport/sdk/guest'
 import { defineGlobals } from './globals.ts'
 import { lockRealm } from './lock.ts'
+import { joinPieces, PIECE_LENGTH, toPieces } from './pieces.ts'
 
 /** The work that a host can ask for, as the first argument of the dispatcher. */
 export type GuestOperation =
@@ -24,48 +26,63 @@ export type GuestOperation =
   | 'cancel'
   | 'close'
 
+/** What is asked for, and a text in pieces; the last piece of the answer, before which the others were posted. */
 export type Dispatch = (
   operation: GuestOperation,
   id: number,
-  ...args: readonly (string | boolean)[]
+  ok: boolean,
+  ...pieces: readonly string[]
 ) => string
-/** What is asked for most: with one argument, because each takes its time to cross. */
-export type RunCalls = (text: string) => string
+/** What is asked for most: with few arguments, because each takes its time to cross. */
+export type RunCalls = (...pieces: readonly string[]) => string
+
+/** How the guest speaks to its host: as its port says, but for texts, of which all but the last piece go before. */
+export type GuestPost = (
+  kind: PostKind | 'part',
+  id: number,
+  ...rest: readonly (number | string)[]
+) => void
 
 export interface Guest {
   readonly dispatch: Dispatch
   readonly calls: RunCalls
 }
 
+/** So many pieces go at once. */
+const PIECES_A_POST = 64
+/** Bytes, each a character. */
+const RANDOM_BYTES_A_TIME = PIECE_LENGTH
+
 export function start(
-  post: GuestPort['post'],
+  post: GuestPost,
   random: GuestPort['random'],
   native: GuestPort['native'],
   optionsJson: string,
 ): Guest {
   lockRealm()
   const options = jsonParse(optionsJson) as GuestOptions
-  const dispatcher = new Dispatcher({ post, random, native }, options)
+  const port = toPort(post, random, native)
+  const dispatcher = new Dispatcher(port, options)
   defineGlobals({
     currentCall: () => dispatcher.current,
     log: (level, text) => dispatcher.log(level, text),
-    random,
-    native,
+    random: port.random,
+    native: port.native,
     clearTimer: (id) => dispatcher.clearTimer(id),
   })
   shareWithModules(dispatcher)
-  const dispatch: Dispatch = (operation, id, ...args) => {
+  const run = (operation: GuestOperation, id: number, ok: boolean, text: string): string => {
     switch (operation) {
       case 'answers':
         return dispatcher.answers
       case 'effect':
-        return dispatcher.effect(id, ...(args as [boolean, string]))
+        return dispatcher.effect(id, ok, text)
       case 'cancel':
         return dispatcher.cancel(id)
       case 'describe':
         return dispatcher.describe()
       case 'configure':
-        return dispatcher.configure(id, args[0] as string)
+        return dispatcher.configure(id, text)
       case 'commit':
         return dispatcher.commit()
       case 'close':
@@ -74,7 +91,46 @@ export function start(
         return `f{"message":"unknown operation ${toText(operation)}","decided":false,"log":[]}`
     }
   }
-  return { dispatch, calls: (text) => dispatcher.calls(text) }
+  return {
+    dispatch: (operation, id, ok, ...pieces) =>
+      lead(post, run(operation, id, ok, joinPieces(pieces))),
+    calls: (...pieces) => lead(post, dispatcher.calls(joinPieces(pieces))),
+  }
+}
+
+/** Posts all of the text but its last piece, and gives that. */
+function lead(post: GuestPost, text: string): string {
+  if (text.length <= PIECE_LENGTH) return text
+  const pieces = toPieces(text)
+  const last = pieces.length - 1
+  for (let at = 0; at < last; at += PIECES_A_POST) {
+    const some: string[] = []
+    for (let i = at; i < last && i < at + PIECES_A_POST; i++) some[some.length] = pieces[i]!
+    post('part', 0, ...some)
+  }
+  return pieces[last]!
+}
+
+function toPort(
+  post: GuestPost,
+  random: GuestPort['random'],
+  native: GuestPort['native'],
+): GuestPort {
+  return {
+    post: (kind, id, ...rest) => {
+      const last = rest.length - 1
+      rest[last] = lead(post, toText(rest[last]))
+      post(kind, id, ...rest)
+    },
+    random: (count) => {
+      let bytes = ''
+      for (let left = count; left > 0; left -= RANDOM_BYTES_A_TIME) {
+        bytes += random(left < RANDOM_BYTES_A_TIME ? left : RANDOM_BYTES_A_TIME)
+      }
+      return bytes
+    },
+    native: (name, text) => native(name, lead(post, text)),
+  }
 }
 
 /** Found by the one module that is evaluated before the plugin's, which takes it away at once. */

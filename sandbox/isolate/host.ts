@@ -4,29 +4,17 @@ import type {
   HostState,
   HostStats,
   InstanceSpec,
-  PluginCode,
   PluginHost,
 } from '../../kernel/plugin-host.ts'
 import { runEffect } from '../effects.ts'
+import { logLines } from '../host-options.ts'
 import { IdTable } from '../id-table.ts'
-import { type GuestLibrary, makeGuestLibrary } from '../guest-library.ts'
-import { type IsolateHostOptions, logLines, toGuestOptions } from '../host-options.ts'
 import type { SandboxLimits } from '../limits.ts'
+import { HostIsolates, type IsolateHostInit } from './host-isolates.ts'
 import { IsolateCall } from './isolate-call.ts'
-import { findIsolatedVm, type IsolatedVm, loadIsolatedVm } from './load-isolated-vm.ts'
-import { createNative } from './native.ts'
-import { OpenWorks } from './open-works.ts'
-import { reasonOf, type TurnEnd } from './turn-end.ts'
-import { PluginSet } from './plugin-set.ts'
-
-export interface IsolateHostInit extends IsolateHostOptions {
-  readonly name: string
-  readonly plugins: readonly PluginCode[]
-  readonly sandboxLimits: SandboxLimits
-}
-
-/** A quarter of the deadline; without a grid, a turn cost as much again as crossing does. */
-const TURN_GRID_MS = 5
+import type { PluginSet } from './plugin-set.ts'
+import { TurnCalls } from './turn-calls.ts'
+import { isBroken, type TurnEnd } from './turn-end.ts'
 
 /**
  * The `isolate` tier: isolated-vm in this process. It holds ordinary bugs, not malice: after a
@@ -39,25 +27,37 @@ export class IsolateHost implements PluginHost {
   readonly #init: IsolateHostInit
   readonly #limits: SandboxLimits
   #state: HostState = 'starting'
-  #plugins: PluginSet | null = null
-  readonly #loaded = new Set<string>()
+  readonly #isolates: HostIsolates
   #instances: readonly InstanceSpec[] = []
-  #isolatedVm: IsolatedVm | null = null
-  #library: GuestLibrary | null = null
   /** Calls that wait. */
   readonly #calls = new IdTable<IsolateCall>()
   /** The call whose turn it is: nearly all are over with it. */
   #current: IsolateCall | null = null
-  readonly #work = new OpenWorks()
+  /** Calls of one turn of the event loop, when there are many. */
+  readonly #together = new TurnCalls({
+    pluginOf: (key) => this.#instances.find((instance) => instance.key === key)?.pluginName ?? '',
+    cross: (text) => (this.#state === 'ready' ? this.#isolates.plugins!.calls(text) : null),
+    onBegin: (calls) => calls.forEach((active) => this.#calls.set(active.id, active)),
+    onEnd: (active, end) => {
+      if (end.kind === 'waiting') void active.wait(() => this.#forget(active))
+      else this.#end(active, end)
+    },
+    onLost: (calls, end) => this.#onLost(calls, end),
+  })
   readonly #queued: IsolateCall[] = []
   #last: Promise<unknown> = Promise.resolve()
   #nextId = 1
-  #stats = { calls: 0, errors: 0, timeouts: 0, kills: 0, starts: 0 }
+  #stats = { calls: 0, errors: 0, timeouts: 0, kills: 0 }
 
   constructor(init: IsolateHostInit) {
     this.name = init.name
     this.#init = init
     this.#limits = init.sandboxLimits
+    this.#isolates = new HostIsolates(init, {
+      takeId: () => this.#takeId(),
+      effect: (id, callId, member, argsJson) => this.#onEffect(id, callId, member, argsJson),
+      end: (callId, end) => this.#onEnd(callId, end),
+    })
   }
 
   get state(): HostState {
@@ -80,19 +80,20 @@ export class IsolateHost implements PluginHost {
     this.#stats.calls++
     if (this.#state === 'ready') {
       const active = new IsolateCall(this.#takeId(), call, this.#limits)
-      return this.#begin(active)
+      if (!this.#together.isNext) return this.#begin(active)
+      this.#together.add(active)
+      return active.hold()
     }
     if (this.#state !== 'starting' && this.#state !== 'recovering') {
       return this.#refuse(`it is ${this.#state}`)
     }
     if (this.#queued.length >= this.#limits.queuedCallsMax) return this.#refuse('its queue is full')
-    const active = new IsolateCall(this.#takeId(), call, this.#limits)
-    this.#queued.push(active)
-    return active.wait(() => this.#forget(active))
+    return this.#queue(new IsolateCall(this.#takeId(), call, this.#limits))
   }
 
   stats(): HostStats {
-    return { ...this.#stats, queued: this.#queued.length + this.#calls.size }
+    const queued = this.#queued.length + this.#together.size + this.#calls.size
+    return { ...this.#stats, starts: this.#isolates.starts, queued }
   }
 
   async close(): Promise<void> {
@@ -101,13 +102,9 @@ export class IsolateHost implements PluginHost {
     this.#state = 'draining'
     this.#failAll('unavailable', 'it is closed')
     await this.#last
-    const plugins = this.#plugins
-    if (wasReady && plugins !== null) {
-      await this.#do((id) => plugins.close(id)).catch(() => undefined)
-    }
+    if (wasReady) await this.#isolates.close()
     this.#state = 'closed'
-    plugins?.dispose()
-    this.#plugins = null
+    this.#isolates.discard()
   }
 
   #refuse(reason: string): Promise<void> {
@@ -115,11 +112,17 @@ export class IsolateHost implements PluginHost {
     return Promise.reject(new HostFailure('unavailable', `${this.name}: ${reason}`))
   }
 
+  /** It waits for an isolate. */
+  #queue(active: IsolateCall): Promise<void> {
+    this.#queued.push(active)
+    return active.wait(() => this.#forget(active))
+  }
+
   #begin(active: IsolateCall): void | Promise<void> {
     const { call, id } = active
     this.#current = active
     const { instanceKey, phase } = call
-    const end = this.#plugins!.call({ id, instanceKey, phase, view: call.view() })
+    const end = this.#isolates.plugins!.call({ id, instanceKey, phase, view: call.view() })
     this.#current = null
     if (end.kind === 'waiting') {
       this.#calls.set(id, active)
@@ -147,12 +150,22 @@ export class IsolateHost implements PluginHost {
     if (end.kind === 'error') {
       this.#stats.errors++
       // An unhandled rejection of something came up in this turn; the guest may still hold the call.
-      this.#plugins?.cancel(active.id)
+      this.#isolates.plugins?.cancel(active.id)
       return active.fail('error', `${where}: ${end.payload}`)
     }
     this.#stats.timeouts += end.kind === 'timeout' ? 1 : 0
-    active.fail(end.kind === 'timeout' ? 'timeout' : 'killed', `${where}: ${end.payload}`)
+    if (end.wasStarved === true && active.mayRepeat()) void this.#queue(active)
+    else active.fail(end.kind === 'timeout' ? 'timeout' : 'killed', `${where}: ${end.payload}`)
     this.#onPoisoned(active.call.instanceKey, end)
+  }
+
+  /** Nobody knows which of them has broken the isolate, if it was one: the next isolate gets them one by one. */
+  #onLost(calls: readonly IsolateCall[], end: TurnEnd | null): void {
+    for (const active of calls.filter(({ hasAsked }) => !hasAsked)) {
+      this.#calls.delete(active.id)
+      void this.#queue(active)
+    }
+    if (end !== null) this.#onPoisoned(calls[0]!.call.instanceKey, end)
   }
 
   /** The isolate is not used again; calls wait for the new one. */
@@ -161,8 +174,7 @@ export class IsolateHost implements PluginHost {
     this.#state = 'recovering'
     this.#stats.kills++
     this.#failAll('killed', reason, { begunOnly: true })
-    this.#plugins?.dispose()
-    this.#plugins = null
+    this.#isolates.discard()
     const plugin = this.#instances.find(({ key }) => key === instanceKey)?.pluginName ?? ''
     if (wasStarved !== true) this.#init.onPoisoned?.({ host: this.name, plugin, reason })
     void this.#serialise(async () => {
@@ -176,66 +188,30 @@ export class IsolateHost implements PluginHost {
   }
 
   async #boot(instances: readonly InstanceSpec[]): Promise<void> {
-    this.#isolatedVm ??= loadIsolatedVm(findIsolatedVm())
-    this.#library ??= await makeGuestLibrary()
-    if (this.#plugins === null) {
-      this.#loaded.clear()
-      this.#stats.starts++
-    }
-    const plugins = (this.#plugins ??= this.#makeSet(this.#isolatedVm, this.#library))
-    for (const name of new Set(instances.map(({ pluginName }) => pluginName))) {
-      if (!this.#loaded.has(name)) this.#load(plugins, name)
-    }
-    const json = JSON.stringify(instances)
-    const result = await this.#do((id) => plugins.configure(id, json))
-    this.#log((JSON.parse(result) as { log?: unknown }).log)
+    const plugins = await this.#isolates.configure(instances)
     this.#instances = instances
     if (this.#state === 'draining' || this.#state === 'closed') return
     this.#state = 'ready'
-    for (const active of this.#queued.splice(0)) void this.#begin(active)
-  }
-
-  #load(plugins: PluginSet, name: string): void {
-    const code = this.#init.plugins.find(({ manifest }) => manifest.name === name)
-    if (code === undefined || code.source === null) {
-      throw new Error(`plugin "${name}" has no source that a sandbox could run`)
+    // One by one: one of them may end these as well.
+    while (this.#queued.length > 0 && this.#isolates.plugins === plugins) {
+      void this.#begin(this.#queued.shift()!)
     }
-    const end = plugins.load(name, code.source)
-    if (end.kind !== 'result') throw new Error(`plugin "${name}": ${reasonOf(end)}`)
-    this.#loaded.add(name)
-    this.#log((JSON.parse(end.payload) as { log?: unknown }).log)
-  }
-
-  #makeSet(isolatedVm: IsolatedVm, library: GuestLibrary): PluginSet {
-    const { isolateBytesMax, loadMs, isolateHandlerMs } = this.#limits
-    return new PluginSet({
-      isolatedVm,
-      ...library,
-      native: createNative(this.#init.trustedIps ?? []),
-      guestOptions: JSON.stringify(toGuestOptions(this.#limits, this.#init)),
-      isolateBytesMax,
-      loadMs,
-      turnMs: isolateHandlerMs,
-      turnGridMs: TURN_GRID_MS,
-      tellsStarved: true,
-      sink: {
-        effect: (id, callId, member, argsJson) => this.#onEffect(id, callId, member, argsJson),
-        end: (callId, end) => this.#onEnd(callId, end),
-      },
-    })
   }
 
   #onEnd(id: number, end: TurnEnd): void {
-    if (this.#work.end(id, end)) return
     const active = this.#find(id)
     if (active === null) return
-    // Outside of the isolate's turn: what applies the result must not run within it.
-    queueMicrotask(() => this.#end(active, end))
+    // Outside of the isolate's turn: what applies the result must not run within it. By then the isolate may
+    // be gone, and the call with it.
+    queueMicrotask(() => {
+      if (this.#calls.get(id) === active) this.#end(active, end)
+    })
   }
 
   #onEffect(id: number, callId: number, member: string, argsJson: string): void {
     const active = this.#find(callId)
-    const plugins = this.#plugins
+    const plugins = this.#isolates.plugins
+    if (active !== null) active.hasAsked = true
     // Outside of the isolate's turn, whose deadline is for the guest's own time.
     queueMicrotask(() => {
       try {
@@ -244,9 +220,14 @@ export class IsolateHost implements PluginHost {
         const answer = runEffect({ call, member, argsJson, leftMs, limits: this.#limits })
         void answer.then(({ ok, value }) => this.#answerEffect(plugins, id, ok, value))
       } catch (error) {
-        active?.fail('refused', `${this.name}: ${(error as Error).message}`)
+        if (active !== null) this.#refuseEffect(active, error as Error)
       }
     })
+  }
+
+  #refuseEffect(active: IsolateCall, { message }: Error): void {
+    if (this.#calls.delete(active.id)) this.#isolates.plugins?.cancel(active.id)
+    active.fail('refused', `${this.name}: ${message}`)
   }
 
   #find(id: number): IsolateCall | null {
@@ -254,7 +235,7 @@ export class IsolateHost implements PluginHost {
   }
 
   #answerEffect(plugins: PluginSet | null, id: number, ok: boolean, value: string): void {
-    if (plugins === null || plugins !== this.#plugins) return
+    if (plugins === null || plugins !== this.#isolates.plugins) return
     const done = plugins.effectResult(id, ok, value)
     if (done === null || done.end.kind === 'waiting') return
     this.#finish(done.callId, done.end)
@@ -263,12 +244,7 @@ export class IsolateHost implements PluginHost {
   #finish(id: number, end: TurnEnd): void {
     const active = this.#calls.get(id)
     if (active !== undefined) this.#end(active, end)
-    else this.#onEnd(id, end)
-  }
-
-  /** Work outside of a call: resolves with its result. */
-  #do(work: (id: number) => TurnEnd): Promise<string> {
-    return this.#work.begin(this.#takeId(), this.#limits.configureMs, work)
+    else this.#isolates.endWork(id, end)
   }
 
   /** A call that ended by its deadline: the guest is told that nobody waits any more. */
@@ -277,8 +253,8 @@ export class IsolateHost implements PluginHost {
     if (at !== -1) this.#queued.splice(at, 1)
     this.#stats.timeouts++
     if (!this.#calls.delete(active.id)) return
-    const end = this.#plugins?.cancel(active.id)
-    if (end?.kind === 'timeout' || end?.kind === 'memory') {
+    const end = this.#isolates.plugins?.cancel(active.id)
+    if (end !== undefined && isBroken(end)) {
       this.#onPoisoned(active.call.instanceKey, end)
     }
   }
@@ -288,7 +264,8 @@ export class IsolateHost implements PluginHost {
     reason: string,
     { begunOnly } = { begunOnly: false },
   ): void {
-    const all = [...this.#calls.values(), ...(begunOnly ? [] : this.#queued.splice(0))]
+    const notBegun = begunOnly ? [] : [...this.#queued.splice(0), ...this.#together.take()]
+    const all = [...this.#calls.values(), ...notBegun]
     for (const active of all) this.#calls.delete(active.id)
     for (const active of all) active.fail(kind, `${this.name}: ${reason}`)
   }
@@ -302,9 +279,5 @@ export class IsolateHost implements PluginHost {
   #takeId(): number {
     this.#nextId = this.#nextId >= 0xffff_ffff ? 1 : this.#nextId + 1
     return this.#nextId
-  }
-
-  #log(lines: unknown): void {
-    logLines(lines, this.name, { log: this.#init.log, limits: this.#limits })
   }
 }

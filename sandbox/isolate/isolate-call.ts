@@ -8,6 +8,9 @@ export class IsolateCall {
   readonly id: number
   readonly call: HostCall
   readonly #limits: SandboxLimits
+  /** It has asked for an effect: it cannot be run again. */
+  hasAsked = false
+  #isRepeated = false
   /** From when on it waits: to ask for the time takes as long as a tenth of a short turn. */
   #beganMs: number | null = null
   #promise: Promise<void> | null = null
@@ -30,9 +33,25 @@ export class IsolateCall {
     return this.call.timeoutMs - waitedMs
   }
 
-  /** The promise of the call's end; `onLate` is called when its time runs out first. */
+  /** Once, while nothing that it did has left its isolate. */
+  mayRepeat(): boolean {
+    const may = !this.hasAsked && !this.#isRepeated
+    this.#isRepeated = true
+    return may
+  }
+
+  /** The promise of the call's end. */
+  hold(): Promise<void> {
+    this.#promise ??= new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    return this.#promise
+  }
+
+  /** As `hold`, and its time runs: `onLate` is called when it is over first. */
   wait(onLate: () => void): Promise<void> {
-    if (this.#promise !== null) return this.#promise
+    if (this.#beganMs !== null) return this.hold()
     this.#beganMs = performance.now()
     this.#timer = setTimeout(
       () => {
@@ -42,11 +61,7 @@ export class IsolateCall {
       },
       Math.max(0, this.leftMs),
     )
-    this.#promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
-    return this.#promise
+    return this.hold()
   }
 
   /** Throws `HostFailure`. */

@@ -1,7 +1,8 @@
 import { TIMER_EFFECT } from '@sallyport/sdk/protocol'
 import type ivm from 'isolated-vm'
 import { randomBytes } from 'node:crypto'
-import type { Dispatch, Guest, GuestOperation, RunCalls } from '../guest/main.ts'
+import type { Dispatch, Guest, GuestOperation, GuestPost, RunCalls } from '../guest/main.ts'
+import { toPieces } from '../guest/pieces.ts'
 import type { GuestPort, PostKind } from '@sallyport/sdk/guest'
 import { areResults, endOfCalls, splitAnswers } from './call-lines.ts'
 import type { IsolatedVm } from './load-isolated-vm.ts'
@@ -43,6 +44,8 @@ const NS_PER_MS = 1e6
  * keep it above what calls that cross together may ask for (`effectsMax` and `timersMax` of each).
  */
 const POSTS_MAX = 4_096
+/** More in one turn, of up to 64 KB each, are no texts that a guest may send. */
+const PARTS_MAX = 1_024
 
 /**
  * One isolate with one plugin. Every crossing is a synchronous call with a deadline; strings go in and
@@ -61,6 +64,9 @@ export class PluginIsolate {
   readonly #context: ivm.Context
   readonly #sdk: string
   #postsLeft = POSTS_MAX
+  #partsLeft = PARTS_MAX
+  /** What the guest has sent of a text whose last piece is to come. */
+  #parts = ''
   /** The last point of the grid that a turn has come before, and the CPU at the first such turn. */
   #gridAtMs = 0
   #cpuBefore = 0n
@@ -81,16 +87,19 @@ export class PluginIsolate {
     this.#turnOptions = { timeout: turnMs }
     this.#isolate = new isolatedVm.Isolate({ memoryLimit: Math.max(8, isolateBytesMax / MB) })
     this.#context = this.#isolate.createContextSync()
-    const post = (kind: PostKind, id: number, ...rest: (number | string)[]): void => {
-      if (this.#postsLeft-- > 0) this.#take(kind, id, rest)
+    const post: GuestPost = (kind, id, ...rest) => {
+      if (kind !== 'part') {
+        if (this.#postsLeft-- > 0) this.#take(kind, id, rest)
+      } else if (this.#partsLeft-- > 0) this.#parts += rest.join('')
     }
+    const native: GuestPort['native'] = (name, text) => options.native(name, this.#toWhole(text))
     const random = (count: number): string => randomBytes(count & 0x1ffff).toString('latin1')
     const guest = this.#context.evalClosureSync(
       options.library,
       [
         new isolatedVm.Callback(post),
         new isolatedVm.Callback(random),
-        new isolatedVm.Callback(options.native),
+        new isolatedVm.Callback(native),
         options.guestOptions,
       ],
       { timeout: loadMs, result: { reference: true } },
@@ -117,7 +126,7 @@ export class PluginIsolate {
   }
 
   configure(id: number, instancesJson: string): TurnEnd {
-    return this.#turn(this.#loadOptions, ['configure', id, instancesJson])
+    return this.#turn(this.#loadOptions, ['configure', id], instancesJson)
   }
 
   commit(): void {
@@ -128,17 +137,17 @@ export class PluginIsolate {
   calls(text: string): CallsEnd {
     const end = this.#crossesAlone ? endOfCalls(text, 1) : null
     if (end !== null) {
-      const answer = this.#cross(this.#calls, this.#turnOptions, [text.slice(0, end - 1)])
+      const answer = this.#cross(this.#calls, this.#turnOptions, toPieces(text.slice(0, end - 1)))
       if (typeof answer === 'string') return splitAnswers(answer)
       return { kind: 'first', end: answer }
     }
-    let answers = this.#cross(this.#calls, this.#turnOptions, [text])
+    let answers = this.#cross(this.#calls, this.#turnOptions, toPieces(text))
     if (typeof answers !== 'string') {
       // A rejection that nobody handled came up among several calls, and took their answers with it, which
       // the guest still has. Whose it was is not known, so none fails for it; from now on it will be.
       if (answers.kind !== 'error' || endOfCalls(text, 1) === null) return answers
       this.#crossesAlone = true
-      answers = this.#cross(this.#dispatch, this.#turnOptions, ['answers', 0])
+      answers = this.#cross(this.#dispatch, this.#turnOptions, ['answers', 0, true, ''])
       if (typeof answers !== 'string') return answers
     }
     if (areResults(answers)) return answers
@@ -148,7 +157,7 @@ export class PluginIsolate {
   }
 
   effectResult(id: number, ok: boolean, valueJson: string): TurnEnd {
-    return this.#turn(this.#turnOptions, ['effect', id, ok, valueJson])
+    return this.#turn(this.#turnOptions, ['effect', id, ok], valueJson)
   }
 
   cancel(callId: number): TurnEnd {
@@ -173,8 +182,12 @@ export class PluginIsolate {
     if (!this.#isolate.isDisposed) this.#isolate.dispose()
   }
 
-  #turn(options: { timeout: number }, args: [GuestOperation, number, ...unknown[]]): TurnEnd {
-    const answer = this.#cross(this.#dispatch, options, args)
+  #turn(
+    options: { timeout: number },
+    [operation, id, ok = true]: readonly [GuestOperation, id: number, ok?: boolean],
+    text = '',
+  ): TurnEnd {
+    const answer = this.#cross(this.#dispatch, options, [operation, id, ok, ...toPieces(text)])
     return typeof answer === 'string' ? toEnd(answer) : answer
   }
 
@@ -185,10 +198,12 @@ export class PluginIsolate {
     args: readonly unknown[],
   ): string | TurnEnd {
     this.#postsLeft = POSTS_MAX
+    this.#partsLeft = PARTS_MAX
+    this.#parts = ''
     if (options === this.#turnOptions) this.#setDeadline()
     else if (this.#tellsStarved) this.#cpuBefore = this.#isolate.cpuTime
     try {
-      return String(guest.applySync(undefined, args as never, options as never))
+      return this.#toWhole(String(guest.applySync(undefined, args as never, options as never)))
     } catch (error) {
       const limitMs = options === this.#turnOptions ? this.#turnMs : options.timeout
       const end = this.#toEnd(error, `ran for more than ${limitMs} ms`)
@@ -209,16 +224,24 @@ export class PluginIsolate {
     this.#cpuBefore = this.#isolate.cpuTime
   }
 
-  #take(kind: PostKind, id: number, rest: (number | string)[]): void {
+  /** The text whose last piece this is. */
+  #toWhole(last: string): string {
+    if (this.#parts === '') return last
+    const text = this.#parts + last
+    this.#parts = ''
+    return text
+  }
+
+  #take(kind: PostKind, id: number, rest: readonly (number | string)[]): void {
     if (kind === 'result' || kind === 'final' || kind === 'failed') {
-      const payload = String(rest[0])
+      const payload = this.#toWhole(String(rest[0]))
       if (kind === 'failed') this.#sink.end(id, { kind, payload })
       else this.#sink.end(id, { kind: 'result', payload, isFinal: kind === 'final' })
       return
     }
     const [callId, member, args] = rest
     const name = kind === 'timer' ? TIMER_EFFECT : String(member)
-    this.#sink.effect(id, Number(callId), name, String(args))
+    this.#sink.effect(id, Number(callId), name, this.#toWhole(String(args)))
   }
 
   /**

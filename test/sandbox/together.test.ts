@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { PluginHost } from '../../kernel/plugin-host.ts'
 import { makeCall, makePlugin } from '../support/host-call.ts'
@@ -46,9 +47,16 @@ const toBody = (tier: string) => `access(pdk) {
 }`
 
 describe.each(TIERS)('calls at the same time in the %s tier', (tier) => {
-  test('end each with its own, whatever those beside them do', async () => {
+  test.each([
+    ['after a quiet turn', 0],
+    ['after a turn that brought many', 4],
+  ])('end each with its own, whatever those beside them do, %s', async (_when, before) => {
     const { host } = await startHost(tier, [makePlugin('p', toBody(tier))])
     hosts.push(host)
+    const early = Array.from({ length: before }, () => makeCall({ key: 'key' }))
+    const earlyEnds = early.map(async (call) => host.call(call))
+    await nextTurn()
+    await Promise.all(earlyEnds)
     const kinds = Object.keys(KINDS)
     // Every kind behind every other.
     const order = kinds.flatMap((one) => kinds.flatMap((other) => [one, other]))

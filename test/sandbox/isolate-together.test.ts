@@ -1,0 +1,151 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import v8 from 'node:v8'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { PluginHost } from '../../kernel/plugin-host.ts'
+import { joinPieces, toPieces } from '../../sandbox/guest/pieces.ts'
+import { createIsolateHostFactory } from '../../sandbox/create-hosts.ts'
+import { type FakeCall, makeCall, makeHostOptions, makePlugin } from '../support/host-call.ts'
+
+const hosts: PluginHost[] = []
+afterEach(async () => {
+  await Promise.all(hosts.splice(0).map((host) => host.close()))
+})
+
+const BODY = `access(pdk) {
+  const id = pdk.request.getId()
+  globalThis.count = (globalThis.count ?? 0) + 1
+  if (id.includes('asking')) void pdk.cache.set(id, 1)
+  if (id.startsWith('looping')) for (;;);
+  pdk.response.setHeader('x-id', (id.length > 100 ? id.length : id) + ' of ' + globalThis.count)
+}`
+
+/** A host whose last turn has brought many calls. */
+async function startCrowded(body = BODY) {
+  const poisoned: string[] = []
+  const { options } = makeHostOptions({ limits: { isolateHandlerMs: 50 } })
+  const factory = createIsolateHostFactory({
+    ...options,
+    onPoisoned: ({ plugin, reason }) => poisoned.push(`${plugin}: ${reason}`),
+  })
+  const plugins = [{ ...makePlugin('p', body), tier: 'isolate' as const }]
+  const host = factory.createHost({ name: 'plugin:p', tenant: null, plugins })
+  hosts.push(host)
+  await host.configure([{ key: 'key', id: 'id', pluginName: 'p', config: {} }])
+  await Promise.all(Array.from({ length: 4 }, async () => host.call(makeCall({ key: 'key' }))))
+  await nextTurn()
+  return { host, poisoned }
+}
+
+function makeCalls(ids: readonly string[]): FakeCall[] {
+  return ids.map((id) => makeCall({ key: 'key', view: { request: { id } } }))
+}
+
+/** The id that the handler has seen, and how many calls its isolate had begun. */
+function headerOf(call: FakeCall): string {
+  return String(call.applied[0]!.changes.at(-1)![2])
+}
+
+describe('calls that cross into an isolate together', () => {
+  test('begin at the end of the turn, in their order', async () => {
+    const { host } = await startCrowded()
+    const ids = Array.from({ length: 40 }, (_, i) => `plain-${i}`)
+    const calls = makeCalls(ids)
+    const ends = calls.map(async (call) => host.call(call))
+    expect(calls.every(({ applied }) => applied.length === 0)).toBe(true)
+    expect(host.stats().queued).toBe(40)
+    await Promise.all(ends)
+    expect(calls.map(headerOf)).toEqual(ids.map((id, i) => `${id} of ${i + 5}`))
+    expect(host.stats().queued).toBe(0)
+  })
+
+  test('are given to the next isolate one by one when one of them loops', async () => {
+    const { host, poisoned } = await startCrowded()
+    const calls = makeCalls(['one', 'two', 'looping', 'three', 'four'])
+    const ends = await Promise.allSettled(calls.map(async (call) => host.call(call)))
+    expect(ends.map(({ status }) => status)).toEqual([
+      ...['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+    ])
+    expect(ends[2]).toMatchObject({ reason: { kind: 'timeout' } })
+    for (const { applied } of [calls[0]!, calls[1]!, calls[3]!, calls[4]!]) {
+      expect(applied).toHaveLength(1)
+    }
+    expect(poisoned[0]).toContain('p: ran for more than 50 ms')
+    // Once for them all, once for the one.
+    expect(host.stats()).toMatchObject({ kills: 2, queued: 0 })
+  })
+
+  test('are not run again when they have asked for something', async () => {
+    const { host } = await startCrowded()
+    const calls = makeCalls(['one', 'asking', 'looping'])
+    const ends = await Promise.allSettled(calls.map(async (call) => host.call(call)))
+    expect(ends).toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'rejected', reason: { kind: 'killed' } },
+      { status: 'rejected', reason: { kind: 'timeout' } },
+    ])
+    await nextTurn()
+    expect(calls[1]!.effects.length).toBeLessThanOrEqual(1)
+    expect(calls[1]!.applied).toEqual([])
+  })
+
+  test('end when the host is closed before the turn is over', async () => {
+    const { host } = await startCrowded()
+    const calls = makeCalls(['one', 'two'])
+    const ends = Promise.allSettled(calls.map(async (call) => host.call(call)))
+    await host.close()
+    expect(await ends).toMatchObject([
+      { reason: { kind: 'unavailable' } },
+      { reason: { kind: 'unavailable' } },
+    ])
+    expect(calls.flatMap(({ applied }) => applied)).toEqual([])
+  })
+
+  test('may be longer together than what crosses at once, and alone', async () => {
+    const { host } = await startCrowded()
+    const lengths = [9_000, 9_000, 9_000, 30_000, 200, 30_000]
+    const calls = makeCalls(lengths.map((length) => ''.padEnd(length, 'aä€')))
+    await Promise.all(calls.map(async (call) => host.call(call)))
+    expect(calls.map(headerOf)).toEqual(lengths.map((length, i) => `${length} of ${i + 5}`))
+  })
+
+  test('one that cannot be told fails alone', async () => {
+    const { host } = await startCrowded()
+    const [good, bad] = makeCalls(['good', 'bad'])
+    const broken = {
+      ...bad!,
+      view: () => {
+        throw new Error('no view')
+      },
+    }
+    const ends = await Promise.allSettled([host.call(good!), host.call(broken)])
+    expect(ends).toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'rejected', reason: { message: expect.stringContaining('no view') as string } },
+    ])
+  })
+})
+
+describe('a text that crosses', () => {
+  test.each([0, 1, 511, 512, 1_023, 1_024, 5_000])('of %i characters comes whole', (length) => {
+    for (const letter of ['a', 'ÿ', '€']) {
+      const text = letter.repeat(length)
+      const pieces = toPieces(text)
+      expect(joinPieces(pieces)).toBe(text)
+      const bytes = (piece: string): number => piece.length * (letter === '€' ? 2 : 1)
+      expect(Math.max(...pieces.map(bytes))).toBeLessThan(1_024)
+    }
+  })
+
+  test('leaves nothing outside of the heap of this process that no collection is begun for', async () => {
+    const body = `access(pdk) { pdk.service.request.setRawBody(new Uint8Array(30000)) }`
+    const { host } = await startCrowded(body)
+    const before = v8.getHeapStatistics().external_memory
+    for (let i = 0; i < 1_000; i++) {
+      const call = makeCall({ key: 'key' })
+      await host.call(call)
+      expect(JSON.stringify(call.applied).length).toBeGreaterThan(40_000)
+    }
+    // 40 MB have crossed.
+    expect(v8.getHeapStatistics().external_memory - before).toBeLessThan(4e6)
+  })
+})
