@@ -99,7 +99,7 @@ function applyChange(call: PluginCall, change: unknown): void {
   }
 }
 
-/** Bytes cross as `{ base64 }` where a member takes bytes. */
+/** Bytes cross as `{ base64 }` where a member takes bytes; those of a text may cross as that. */
 function decodeArgument(member: PdkMember, argument: unknown): unknown {
   if (!TAKES_BYTES.has(member) || !isRecord(argument)) return argument
   const keys = Object.keys(argument)

@@ -48,7 +48,7 @@
  * connection is a host of its own. The program serves one plugin: `load` names it, or is empty when the
  * gateway does not know it yet, and carries no code. What waits may go on at any time, not only because
  * of a frame. The gateway offers `msgpack` and `json`. In both a payload is what JSON has: bytes are
- * `{ "base64": ".." }`, numbers are finite.
+ * `{ "base64": ".." }`, or the text that they are where a member takes either; numbers are finite.
  *
  * What goes wrong, and what comes of it. To hang up is, in the `process` tier, to kill; what had begun
  * fails, what had not is sent again, in its order, over the next connection.

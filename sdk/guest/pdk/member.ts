@@ -15,7 +15,7 @@ import {
 } from '../arguments.ts'
 import { fromBase64, toBase64 } from '../base64.ts'
 import type { HandlerCall } from '../handler-call.ts'
-import { isArray, promiseThen } from '../primordials.ts'
+import { isArray, promiseThen, test } from '../primordials.ts'
 import { GuestTextEncoder } from '../text-encoding.ts'
 
 /** What a function of the PDK does; its phase was checked before. */
@@ -40,14 +40,32 @@ export function bytesEffect(member: PdkMember): Member {
     )
 }
 
+/** As long in JSON as twice its bytes, at most: what fits as bytes fits as it is. */
+const PLAIN_TEXT = /^[\t\n\r\x20-\x7e]*$/
+
+/** Bytes as they cross: as `{ base64 }`, or as the text that they are. */
+type CrossingBytes = string | { readonly base64: string }
+
 /** Records bytes as they are now; returns them as they cross. */
-export function setBytes(call: HandlerCall, member: PdkMember, bytes: unknown): string {
+export function setBytes(call: HandlerCall, member: PdkMember, bytes: unknown): CrossingBytes {
   if (typeof bytes !== 'string' && !(bytes instanceof Uint8Array)) {
     throw badArgument(member, 'bytes or a string', bytes)
   }
-  const base64 = toBase64(typeof bytes === 'string' ? encoder.encode(bytes) : bytes)
-  call.change(false, member, { base64 })
-  return base64
+  const crossing = toCrossing(bytes)
+  call.change(false, member, crossing)
+  return crossing
+}
+
+/** To encode a text takes an interpreter longer than all the rest of its way, so it is left to the kernel. */
+function toCrossing(bytes: string | Uint8Array): CrossingBytes {
+  if (typeof bytes !== 'string') return { base64: toBase64(bytes) }
+  return test(PLAIN_TEXT, bytes) === null ? { base64: toBase64(encoder.encode(bytes)) } : bytes
+}
+
+export function fromCrossing(bytes: CrossingBytes): Uint8Array {
+  return typeof bytes === 'string'
+    ? encoder.encode(bytes)
+    : (fromBase64(bytes.base64) ?? new Uint8Array())
 }
 
 export function headerOf(list: readonly string[], member: string, name: unknown): string | null {

@@ -6,13 +6,13 @@ import {
   toHeaderObject,
 } from '../../index.ts'
 import { checkHeaderLimits, checkHeaderRecord, checkStatus, checkString } from '../arguments.ts'
-import { fromBase64 } from '../base64.ts'
 import { encodeBody } from '../exit-body.ts'
 import type { HandlerCall } from '../handler-call.ts'
 import {
   addOne,
   bytesEffect,
   clearOne,
+  fromCrossing,
   headerOf,
   type Member,
   ownView,
@@ -20,6 +20,9 @@ import {
   setMany,
   setOne,
 } from './member.ts'
+
+/** The chunk of a view, and what the handler has put in its place. */
+type OwnChunk = NonNullable<CallView['chunk']> & { set?: ReturnType<typeof setBytes> }
 
 /** The answer to the client. */
 export const responseMembers = {
@@ -66,11 +69,14 @@ export const responseMembers = {
   'response.setRawBody': (call, body: unknown) => {
     setBytes(call, 'response.setRawBody', body)
   },
-  'response.getChunk': ({ view }) => fromBase64(view.chunk?.base64 ?? '') ?? new Uint8Array(),
+  'response.getChunk': ({ view }) => {
+    const chunk = view.chunk as OwnChunk | null
+    return chunk === null ? new Uint8Array() : fromCrossing(chunk.set ?? chunk)
+  },
   'response.setChunk': (call, chunk: unknown) => {
-    const base64 = setBytes(call, 'response.setChunk', chunk)
-    const own = ownView(call)
-    if (own.chunk !== null) own.chunk.base64 = base64
+    const set = setBytes(call, 'response.setChunk', chunk)
+    const own = call.view.chunk as OwnChunk | null
+    if (own !== null) own.set = set
   },
   'response.isLast': ({ view }) => view.chunk?.isLast ?? false,
 } satisfies Record<string, Member>
