@@ -70,12 +70,12 @@ export const responseMembers = {
     setBytes(call, 'response.setRawBody', body)
   },
   'response.getChunk': ({ view }) => {
-    const chunk = view.chunk as OwnChunk | null
+    const chunk: OwnChunk | null = view.chunk
     return chunk === null ? new Uint8Array() : fromCrossing(chunk.set ?? chunk)
   },
   'response.setChunk': (call, chunk: unknown) => {
     const set = setBytes(call, 'response.setChunk', chunk)
-    const own = call.view.chunk as OwnChunk | null
+    const own: OwnChunk | null = call.view.chunk
     if (own !== null) own.set = set
   },
   'response.isLast': ({ view }) => view.chunk?.isLast ?? false,
