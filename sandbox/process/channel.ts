@@ -9,6 +9,7 @@ import {
   MessageReader,
   ProtocolError,
 } from '@sallyport/sdk/protocol'
+import { Fifo } from '../fifo.ts'
 import { LoopTurn } from '../loop-turn.ts'
 import { CallGroup } from '../call-group.ts'
 import { fromJsonPayloads, toJsonPayloads } from './msgpack-payloads.ts'
@@ -21,6 +22,14 @@ export interface ChannelEvents {
 
 /** Two that leave in one write save a write and a wake, which are dearer than to wait for the turn's end. */
 const TOGETHER_MIN = 2
+
+/**
+ * So many calls are gone on with before others have their turn: a child may answer a thousand at once, which the
+ * worker would do in one go.
+ */
+const CALLS_A_TURN = 64
+/** What a frame of results stands for. */
+const RESULTS_CALLS = 16
 
 /**
  * Messages over a stream, both ways. What is sent in one turn of the event loop leaves in one write, but for
@@ -39,6 +48,9 @@ export class Channel {
   readonly #turn = new LoopTurn(TOGETHER_MIN, () => this.#flush())
   #flushing = false
   #ended = false
+  /** Messages that wait for the next turn, while the stream is paused. */
+  readonly #backlog = new Fifo<HostMessage>()
+  #callsLeft = CALLS_A_TURN
 
   constructor(stream: Duplex, events: ChannelEvents) {
     this.#stream = stream
@@ -104,9 +116,12 @@ export class Channel {
   }
 
   #read(bytes: Buffer): void {
-    if (this.#ended) return
+    if (!this.#ended) this.#guard(() => this.#decoder.push(bytes, this.#take))
+  }
+
+  #guard(work: () => void): void {
     try {
-      this.#decoder.push(bytes, this.#take)
+      work()
     } catch (error) {
       // What the receiver of a message throws is the receiver's verdict on the sender as well.
       if (!(error instanceof ProtocolError)) throw error
@@ -116,8 +131,29 @@ export class Channel {
 
   readonly #take = (message: HostMessage): void => {
     if (this.#ended) return
+    if (this.#callsLeft > 0) return this.#tell(message)
+    if (this.#backlog.length === 0) this.#stream.pause()
+    this.#backlog.push(message)
+  }
+
+  #tell(message: HostMessage): void {
+    this.#callsLeft -= message.name === 'results' ? RESULTS_CALLS : 1
+    if (this.#callsLeft <= 0) setImmediate(this.#goOn)
     const isJson = this.#reader.encoding === 'json'
     this.#events.message(isJson ? message : toJsonPayloads(message))
+  }
+
+  readonly #goOn = (): void => {
+    const hadBacklog = this.#backlog.length > 0
+    this.#callsLeft = CALLS_A_TURN
+    this.#guard(() => {
+      for (let { head } = this.#backlog; head !== null; { head } = this.#backlog) {
+        if (this.#callsLeft <= 0 || this.#ended) return
+        this.#backlog.shift()
+        this.#tell(head)
+      }
+    })
+    if (hadBacklog && this.#backlog.length === 0 && !this.#ended) this.#stream.resume()
   }
 
   #end(error: Error | null): void {
