@@ -14,7 +14,7 @@ import { HostIsolates, type IsolateHostInit } from './host-isolates.ts'
 import { IsolateCall } from './isolate-call.ts'
 import type { PluginSet } from './plugin-set.ts'
 import { TurnCalls } from './turn-calls.ts'
-import { isBroken, type TurnEnd } from './turn-end.ts'
+import { type CallsEnd, isBroken, type TurnEnd } from './turn-end.ts'
 
 /**
  * The `isolate` tier: isolated-vm in this process. It holds ordinary bugs, not malice: after a
@@ -31,15 +31,14 @@ export class IsolateHost implements PluginHost {
   #instances: readonly InstanceSpec[] = []
   /** Calls that wait. */
   readonly #calls = new IdTable<IsolateCall>()
-  /** The call whose turn it is: nearly all are over with it. */
-  #current: IsolateCall | null = null
+  /** The calls whose turn it is: nearly all are over with it. */
+  #current: IsolateCall | readonly IsolateCall[] | null = null
   /** Calls of one turn of the event loop, when there are many. */
   readonly #together = new TurnCalls({
     pluginOf: (key) => this.#instances.find((instance) => instance.key === key)?.pluginName ?? '',
-    cross: (text) => (this.#state === 'ready' ? this.#isolates.plugins!.calls(text) : null),
-    onBegin: (calls) => calls.forEach((active) => this.#calls.set(active.id, active)),
+    cross: (calls, text) => this.#cross(calls, text),
     onEnd: (active, end) => {
-      if (end.kind === 'waiting') void active.wait(() => this.#forget(active))
+      if (end.kind === 'waiting') void this.#wait(active)
       else this.#end(active, end)
     },
     onLost: (calls, end) => this.#onLost(calls, end),
@@ -124,10 +123,7 @@ export class IsolateHost implements PluginHost {
     const { instanceKey, phase } = call
     const end = this.#isolates.plugins!.call({ id, instanceKey, phase, view: call.view() })
     this.#current = null
-    if (end.kind === 'waiting') {
-      this.#calls.set(id, active)
-      return active.wait(() => this.#forget(active))
-    }
+    if (end.kind === 'waiting') return this.#wait(active)
     if (end.kind === 'result' && !active.isWaitedFor) {
       active.apply(end.payload)
       return undefined
@@ -135,6 +131,19 @@ export class IsolateHost implements PluginHost {
     const promise = active.wait(() => this.#forget(active))
     this.#end(active, end)
     return promise
+  }
+
+  #cross(calls: readonly IsolateCall[], text: string): CallsEnd | null {
+    if (this.#state !== 'ready') return null
+    this.#current = calls
+    const end = this.#isolates.plugins!.calls(text)
+    this.#current = null
+    return end
+  }
+
+  #wait(active: IsolateCall): Promise<void> {
+    this.#calls.set(active.id, active)
+    return active.wait(() => this.#forget(active))
   }
 
   #end(active: IsolateCall, end: TurnEnd): void {
@@ -161,9 +170,10 @@ export class IsolateHost implements PluginHost {
 
   /** Nobody knows which of them has broken the isolate, if it was one: the next isolate gets them one by one. */
   #onLost(calls: readonly IsolateCall[], end: TurnEnd | null): void {
-    for (const active of calls.filter(({ hasAsked }) => !hasAsked)) {
-      this.#calls.delete(active.id)
-      void this.#queue(active)
+    for (const active of calls) {
+      // Who has asked for something is one of those that had begun.
+      if (active.hasAsked) void this.#wait(active)
+      else void this.#queue(active)
     }
     if (end !== null) this.#onPoisoned(calls[0]!.call.instanceKey, end)
   }
@@ -231,7 +241,12 @@ export class IsolateHost implements PluginHost {
   }
 
   #find(id: number): IsolateCall | null {
-    return this.#current?.id === id ? this.#current : (this.#calls.get(id) ?? null)
+    const current = this.#current
+    if (current instanceof IsolateCall && current.id === id) return current
+    const among = Array.isArray(current)
+      ? (current as IsolateCall[]).find((one) => one.id === id)
+      : null
+    return among ?? this.#calls.get(id) ?? null
   }
 
   #answerEffect(plugins: PluginSet | null, id: number, ok: boolean, value: string): void {

@@ -10,10 +10,8 @@ const TOGETHER_MIN = 3
 
 export interface TurnCallsOptions {
   readonly pluginOf: (instanceKey: string) => string
-  /** Crosses; null when there is no isolate any more. */
-  readonly cross: (text: string) => CallsEnd | null
-  /** They are about to cross. */
-  readonly onBegin: (calls: readonly IsolateCall[]) => void
+  /** Crosses with the text of these calls; null when there is no isolate any more. */
+  readonly cross: (calls: readonly IsolateCall[], text: string) => CallsEnd | null
   readonly onEnd: (active: IsolateCall, end: TurnEnd) => void
   /** The isolate is broken by one of them, or was before they had begun. */
   readonly onLost: (calls: readonly IsolateCall[], end: TurnEnd | null) => void
@@ -79,20 +77,20 @@ export class TurnCalls {
 
   /** As often as some are left. */
   #cross(calls: readonly IsolateCall[], text: string): void {
-    const { cross, onBegin, onEnd, onLost } = this.#options
-    onBegin(calls)
-    for (let [at, from] = [0, 0]; from < calls.length;) {
-      const rest = text.slice(at)
-      const left = calls.slice(from)
-      const crossed = cross(rest)
+    const { cross, onEnd, onLost } = this.#options
+    let left = calls
+    let rest = text
+    for (;;) {
+      const crossed = cross(left, rest)
       const ends = crossed === null ? null : toEnds(left.length, crossed)
       if (ends === null) return onLost(left, crossed as TurnEnd | null)
-      from += ends.length
+      const begun = left
+      left = begun.slice(ends.length)
       const isLast = isBroken(ends.at(-1)!)
-      if (isLast) onLost(left.slice(ends.length), null)
-      for (let i = 0; i < Math.min(ends.length, left.length); i++) onEnd(left[i]!, ends[i]!)
-      if (isLast) return
-      at += endOfCalls(rest, ends.length) ?? rest.length
+      if (isLast) onLost(left, null)
+      for (let i = 0; i < ends.length && i < begun.length; i++) onEnd(begun[i]!, ends[i]!)
+      if (isLast || left.length === 0) return
+      rest = rest.slice(endOfCalls(rest, ends.length) ?? rest.length)
     }
   }
 }

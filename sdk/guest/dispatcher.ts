@@ -208,7 +208,7 @@ export class Dispatcher {
     const target = this.#targetOf(slice(text, headAt, headEnd))
     const beforeEnd = indexOf(text, '\n', headEnd + 1)
     const call = new HandlerCall({
-      id: toNumber(slice(text, at, lengthAt - 1)),
+      id: slice(text, at, lengthAt - 1),
       phase: target.phase,
       view: toLazyView(text, beforeEnd + 1, end),
       pluginId: target.instance?.id ?? '',

@@ -8,7 +8,7 @@ import {
 } from '../index.ts'
 import type { PdkMember } from '../index.ts'
 import type { GuestOptions, GuestPort } from './options.ts'
-import { jsonStringify, type SafeMap, slice, toText } from './primordials.ts'
+import { jsonStringify, type SafeMap, slice, toNumber, toText } from './primordials.ts'
 import { shapeOf } from './json-shape.ts'
 
 /** What `init`, `configure` and `close` run in: there is no request. */
@@ -36,7 +36,8 @@ export interface CallRealm {
 }
 
 export interface HandlerCallOptions {
-  readonly id: number
+  /** A number, or the text of one. */
+  readonly id: number | string
   readonly phase: Occasion
   readonly view: CallView
   readonly pluginId: string
@@ -45,7 +46,7 @@ export interface HandlerCallOptions {
 
 /** The state of one call: what it was given, and the changes that it has recorded. */
 export class HandlerCall {
-  readonly id: number
+  readonly #id: number | string
   readonly phase: Occasion
   readonly phaseBit: number
   readonly view: CallView
@@ -70,12 +71,17 @@ export class HandlerCall {
   #plugin: Box | null = null
 
   constructor({ id, phase, view, pluginId, realm }: HandlerCallOptions) {
-    this.id = id
+    this.#id = id
     this.phase = phase
     this.phaseBit = phase in PHASES ? PHASES[phase as Phase].bit : 0
     this.view = view
     this.pluginId = pluginId
     this.realm = realm
+  }
+
+  /** Most calls end without anybody asking for it. */
+  get id(): number {
+    return toNumber(this.#id)
   }
 
   /** Throws unless the member may be called now. */
