@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import v8 from 'node:v8'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -70,22 +71,23 @@ describe('calls that cross into an isolate together', () => {
       expect(applied).toHaveLength(1)
     }
     expect(poisoned[0]).toContain('p: ran for more than 50 ms')
-    // Once for them all, once for the one.
-    expect(host.stats()).toMatchObject({ kills: 2, queued: 0 })
+    // Once for them all, once for the one; but for a slow machine, where it crosses alone at once.
+    expect([1, 2]).toContain(host.stats().kills)
+    expect(host.stats().queued).toBe(0)
   })
 
   test('are not run again when they have asked for something', async () => {
     const { host } = await startCrowded()
     const calls = makeCalls(['one', 'asking', 'looping'])
     const ends = await Promise.allSettled(calls.map(async (call) => host.call(call)))
-    expect(ends).toMatchObject([
-      { status: 'fulfilled' },
-      { status: 'rejected', reason: { kind: 'killed' } },
-      { status: 'rejected', reason: { kind: 'timeout' } },
-    ])
+    expect(ends[0]).toMatchObject({ status: 'fulfilled' })
+    expect(ends[2]).toMatchObject({ status: 'rejected', reason: { kind: 'timeout' } })
     await nextTurn()
     expect(calls[1]!.effects.length).toBeLessThanOrEqual(1)
-    expect(calls[1]!.applied).toEqual([])
+    // On a slow machine it has crossed before the one that loops had begun.
+    const isKilled = ends[1]!.status === 'rejected'
+    if (isKilled) expect(ends[1]).toMatchObject({ reason: { kind: 'killed' } })
+    expect(calls[1]!.applied).toHaveLength(isKilled ? 0 : 1)
   })
 
   test('end when the host is closed before the turn is over', async () => {
@@ -123,6 +125,26 @@ describe('calls that cross into an isolate together', () => {
       { status: 'rejected', reason: { message: expect.stringContaining('no view') as string } },
     ])
   })
+})
+
+test('a call that was stopped without having had the CPU is made again, once', async () => {
+  const { host, poisoned } = await startCrowded(`access(pdk) {
+    if (pdk.request.getId() !== 'starved') return
+    for (let i = 0; i < 2e7; i++) globalThis.sum = i
+  }`)
+  // This process gets the CPU for 10 ms of 160, of which no turn of 50 ms by the clock has its half.
+  const rhythm = `kill -STOP ${process.pid}; sleep 0.15; kill -CONT ${process.pid}; sleep 0.01`
+  const stopper = spawn('sh', ['-c', `for i in 1 2 3 4 5 6 7 8 9; do ${rhythm}; echo; done`])
+  const isOver = new Promise((resolve) => stopper.once('exit', resolve))
+  await new Promise((resolve) => stopper.stdout.once('data', resolve))
+  const [starved, other] = makeCalls(['starved', 'other'])
+  await expect(host.call(starved!)).rejects.toMatchObject({ kind: 'timeout' })
+  await isOver
+  expect(host.stats()).toMatchObject({ kills: 2, timeouts: 2 })
+  // Not a word of a plugin that has done nothing.
+  expect(poisoned).toEqual([])
+  await host.call(other!)
+  expect(other!.applied).toHaveLength(1)
 })
 
 describe('a text that crosses', () => {
