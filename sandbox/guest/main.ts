@@ -10,11 +10,12 @@ import {
   type GuestPort,
   jsonParse,
   type PostKind,
+  slice,
   toText,
 } from '@sallyport/sdk/guest'
 import { defineGlobals } from './globals.ts'
 import { lockRealm } from './lock.ts'
-import { joinPieces, PIECE_LENGTH, toPieces } from './pieces.ts'
+import { joinPieces, PIECE_LENGTH, pieceLengthOf } from './pieces.ts'
 
 /** The work that a host can ask for, as the first argument of the dispatcher. */
 export type GuestOperation =
@@ -48,10 +49,11 @@ export interface Guest {
   readonly calls: RunCalls
 }
 
-/** So many pieces go at once. */
-const PIECES_A_POST = 64
 /** Bytes, each a character. */
 const RANDOM_BYTES_A_TIME = PIECE_LENGTH
+/** Whose text a part is of: of the turn's answer, or of what is posted next. */
+const OF_ANSWER = 1
+const OF_POST = 0
 
 export function start(
   post: GuestPost,
@@ -93,22 +95,35 @@ export function start(
   }
   return {
     dispatch: (operation, id, ok, ...pieces) =>
-      lead(post, run(operation, id, ok, joinPieces(pieces))),
-    calls: (...pieces) => lead(post, dispatcher.calls(joinPieces(pieces))),
+      lead(post, OF_ANSWER, run(operation, id, ok, joinPieces(pieces))),
+    calls: (...pieces) => lead(post, OF_ANSWER, dispatcher.calls(joinPieces(pieces))),
   }
 }
 
-/** Posts all of the text but its last piece, and gives that. */
-function lead(post: GuestPost, text: string): string {
+/**
+ * Posts all of the text but its last piece, and gives that. What the turn answers is apart from what is posted:
+ * microtasks post when the answer has been given, before it has crossed. Without lists, which a plugin could
+ * tamper with.
+ */
+function lead(post: GuestPost, of: number, text: string): string {
   if (text.length <= PIECE_LENGTH) return text
-  const pieces = toPieces(text)
-  const last = pieces.length - 1
-  for (let at = 0; at < last; at += PIECES_A_POST) {
-    const some: string[] = []
-    for (let i = at; i < last && i < at + PIECES_A_POST; i++) some[some.length] = pieces[i]!
-    post('part', 0, ...some)
+  const length = pieceLengthOf(text)
+  let at = 0
+  for (; text.length - at > 4 * length; at += 4 * length) {
+    const second = at + length
+    const third = second + length
+    const fourth = third + length
+    post(
+      'part',
+      of,
+      slice(text, at, second),
+      slice(text, second, third),
+      slice(text, third, fourth),
+      slice(text, fourth, fourth + length),
+    )
   }
-  return pieces[last]!
+  for (; text.length - at > length; at += length) post('part', of, slice(text, at, at + length))
+  return slice(text, at)
 }
 
 function toPort(
@@ -118,9 +133,8 @@ function toPort(
 ): GuestPort {
   return {
     post: (kind, id, ...rest) => {
-      const last = rest.length - 1
-      rest[last] = lead(post, toText(rest[last]))
-      post(kind, id, ...rest)
+      if (rest.length === 1) post(kind, id, lead(post, OF_POST, toText(rest[0])))
+      else post(kind, id, rest[0]!, rest[1]!, lead(post, OF_POST, toText(rest[2])))
     },
     random: (count) => {
       let bytes = ''
@@ -129,7 +143,7 @@ function toPort(
       }
       return bytes
     },
-    native: (name, text) => native(name, lead(post, text)),
+    native: (name, text) => native(name, lead(post, OF_POST, text)),
   }
 }
 

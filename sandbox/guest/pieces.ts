@@ -1,4 +1,4 @@
-import { slice, test } from '@sallyport/sdk/guest'
+import { test } from '@sallyport/sdk/guest'
 
 /**
  * Of a longer string isolated-vm (7.0.1) makes one outside of V8's heap, on either side. Only a full collection
@@ -12,14 +12,17 @@ export const PIECE_LENGTH = PIECE_BYTES_MAX >> 1
 /** V8 keeps a text with such a character in two bytes each. */
 const WIDE = /[^\0-\xff]/
 
-/** A text as it crosses, into an isolate or out of it: at least one piece. */
+/** How long the pieces of a text are that is longer than one of `PIECE_LENGTH`. */
+export function pieceLengthOf(text: string): number {
+  return test(WIDE, text) === null ? PIECE_BYTES_MAX : PIECE_LENGTH
+}
+
+/** A text as it crosses into an isolate: at least one piece. */
 export function toPieces(text: string): string[] {
   if (text.length <= PIECE_LENGTH) return [text]
-  const length = test(WIDE, text) === null ? PIECE_BYTES_MAX : PIECE_LENGTH
+  const length = pieceLengthOf(text)
   const pieces: string[] = []
-  for (let at = 0; at < text.length; at += length) {
-    pieces[pieces.length] = slice(text, at, at + length)
-  }
+  for (let at = 0; at < text.length; at += length) pieces.push(text.slice(at, at + length))
   return pieces
 }
 

@@ -22,12 +22,15 @@ export function areResults(answers: string): boolean {
 export interface SomeAnswers {
   readonly kind: 'some'
   readonly lines: readonly string[]
+  /** Whether there are calls that have not begun. */
+  readonly areLeft: boolean
 }
 
 export function splitAnswers(answers: string): SomeAnswers {
   const lines = answers.split('\n')
-  if (lines.length > 1 && lines.at(-1) === LEFT) lines.pop()
-  return { kind: 'some', lines }
+  const areLeft = lines.at(-1) === LEFT
+  if (areLeft) lines.pop()
+  return { kind: 'some', lines, areLeft }
 }
 
 const HEAD = /(\d{1,10}) (\d{1,10}) (\w+) ([^\n]*)\n/y

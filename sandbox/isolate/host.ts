@@ -14,7 +14,7 @@ import { HostIsolates, type IsolateHostInit } from './host-isolates.ts'
 import { IsolateCall } from './isolate-call.ts'
 import type { PluginSet } from './plugin-set.ts'
 import { TurnCalls } from './turn-calls.ts'
-import { type CallsEnd, isBroken, type TurnEnd } from './turn-end.ts'
+import { type CallsEnd, failureOf, isBroken, type TurnEnd } from './turn-end.ts'
 
 /**
  * The `isolate` tier: isolated-vm in this process. It holds ordinary bugs, not malice: after a
@@ -70,6 +70,10 @@ export class IsolateHost implements PluginHost {
         await this.#boot(instances)
       } catch (error) {
         if (this.#state === 'starting') this.#state = 'failed'
+        // The new configuration has ended the isolates of the one before.
+        if (this.#isolates.plugins?.isBroken === true) {
+          this.#onPoisoned('', { kind: 'error', payload: (error as Error).message })
+        }
         throw new Error(`${this.name}: ${(error as Error).message}`, { cause: error })
       }
     })
@@ -119,9 +123,10 @@ export class IsolateHost implements PluginHost {
 
   #begin(active: IsolateCall): void | Promise<void> {
     const { call, id } = active
-    this.#current = active
     const { instanceKey, phase } = call
-    const end = this.#isolates.plugins!.call({ id, instanceKey, phase, view: call.view() })
+    const guestCall = { id, instanceKey, phase, view: call.view() }
+    this.#current = active
+    const end = this.#isolates.plugins!.call(guestCall)
     this.#current = null
     if (end.kind === 'waiting') return this.#wait(active)
     if (end.kind === 'result' && !active.isWaitedFor) {
@@ -136,9 +141,11 @@ export class IsolateHost implements PluginHost {
   #cross(calls: readonly IsolateCall[], text: string): CallsEnd | null {
     if (this.#state !== 'ready') return null
     this.#current = calls
-    const end = this.#isolates.plugins!.calls(text)
-    this.#current = null
-    return end
+    try {
+      return this.#isolates.plugins!.calls(text)
+    } finally {
+      this.#current = null
+    }
   }
 
   #wait(active: IsolateCall): Promise<void> {
@@ -152,15 +159,15 @@ export class IsolateHost implements PluginHost {
     const where = `${this.name}: ${active.call.phase}`
     if (end.kind === 'failed') {
       this.#stats.errors++
-      const { message, decided, log } = JSON.parse(end.payload) as Record<string, unknown>
+      const { message, decided, log } = failureOf(end.payload)
       logLines(log, this.name, { log: this.#init.log, limits: this.#limits })
-      return active.fail('error', `${where}: ${String(message)}`, decided === true)
+      return active.fail('error', `${where}: ${message}`, decided)
     }
     if (end.kind === 'error') {
       this.#stats.errors++
-      // An unhandled rejection of something came up in this turn; the guest may still hold the call.
-      this.#isolates.plugins?.cancel(active.id)
-      return active.fail('error', `${where}: ${end.payload}`)
+      // An unhandled rejection of something came up in this turn.
+      active.fail('error', `${where}: ${end.payload}`)
+      return this.#cancel(active)
     }
     this.#stats.timeouts += end.kind === 'timeout' ? 1 : 0
     if (end.wasStarved === true && active.mayRepeat()) void this.#queue(active)
@@ -171,6 +178,10 @@ export class IsolateHost implements PluginHost {
   /** Nobody knows which of them has broken the isolate, if it was one: the next isolate gets them one by one. */
   #onLost(calls: readonly IsolateCall[], end: TurnEnd | null): void {
     for (const active of calls) {
+      if (this.#state !== 'ready' && this.#state !== 'recovering') {
+        active.fail('unavailable', `${this.name}: it is ${this.#state}`)
+        continue
+      }
       // Who has asked for something is one of those that had begun.
       if (active.hasAsked) void this.#wait(active)
       else void this.#queue(active)
@@ -204,7 +215,15 @@ export class IsolateHost implements PluginHost {
     this.#state = 'ready'
     // One by one: one of them may end these as well.
     while (this.#queued.length > 0 && this.#isolates.plugins === plugins) {
-      void this.#begin(this.#queued.shift()!)
+      this.#beginAgain(this.#queued.shift()!)
+    }
+  }
+
+  #beginAgain(active: IsolateCall): void {
+    try {
+      void this.#begin(active)
+    } catch (error) {
+      active.fail('error', `${this.name}: ${(error as Error).message}`)
     }
   }
 
@@ -236,8 +255,8 @@ export class IsolateHost implements PluginHost {
   }
 
   #refuseEffect(active: IsolateCall, { message }: Error): void {
-    if (this.#calls.delete(active.id)) this.#isolates.plugins?.cancel(active.id)
     active.fail('refused', `${this.name}: ${message}`)
+    if (this.#calls.delete(active.id)) this.#cancel(active)
   }
 
   #find(id: number): IsolateCall | null {
@@ -267,11 +286,13 @@ export class IsolateHost implements PluginHost {
     const at = this.#queued.indexOf(active)
     if (at !== -1) this.#queued.splice(at, 1)
     this.#stats.timeouts++
-    if (!this.#calls.delete(active.id)) return
-    const end = this.#isolates.plugins?.cancel(active.id)
-    if (end !== undefined && isBroken(end)) {
-      this.#onPoisoned(active.call.instanceKey, end)
-    }
+    if (this.#calls.delete(active.id)) this.#cancel(active)
+  }
+
+  /** The guest may still hold the call. */
+  #cancel({ id, call }: IsolateCall): void {
+    const end = this.#isolates.plugins?.cancel(id)
+    if (end !== undefined && isBroken(end)) this.#onPoisoned(call.instanceKey, end)
   }
 
   #failAll(

@@ -7,6 +7,7 @@ import type { GuestPort, PostKind } from '@sallyport/sdk/guest'
 import { areResults, endOfCalls, splitAnswers } from './call-lines.ts'
 import type { IsolatedVm } from './load-isolated-vm.ts'
 import { evaluatePlugin } from './evaluate-plugin.ts'
+import { Parts } from './parts.ts'
 import { type CallsEnd, toEnd, type TurnEnd } from './turn-end.ts'
 
 /** What a guest tells beside the ends of its turns. */
@@ -43,8 +44,9 @@ const MB = 1024 * 1024
  * keep it above what calls that cross together may ask for (`effectsMax` and `timersMax` of each).
  */
 const POSTS_MAX = 4_096
-/** More in one turn, of up to 64 KB each, are no texts that a guest may send. */
-const PARTS_MAX = 1_024
+/** Characters. The guest's library keeps to less (`resultBytesMax`), of the answer for each of 16 calls. */
+const POST_LENGTH_MAX = 4 * MB
+const ANSWER_LENGTH_MAX = 64 * MB
 
 /**
  * One isolate with one plugin. Every crossing is a synchronous call with a deadline; strings go in and
@@ -63,9 +65,9 @@ export class PluginIsolate {
   readonly #context: ivm.Context
   readonly #sdk: string
   #postsLeft = POSTS_MAX
-  #partsLeft = PARTS_MAX
-  /** What the guest has sent of a text whose last piece is to come. */
-  #parts = ''
+  /** What the guest has sent of texts whose last piece is to come: one of its posts, and its answer. */
+  readonly #posted = new Parts(POST_LENGTH_MAX)
+  readonly #answered = new Parts(ANSWER_LENGTH_MAX)
   /** The last point of the grid that a turn has come before, and the CPU at the first such turn. */
   #gridAtMs = 0
   #cpuBeforeMs = 0
@@ -74,6 +76,8 @@ export class PluginIsolate {
    * one call that it belongs to.
    */
   #crossesAlone = false
+  /** A deadline or its memory has ended it: it is not to be used again. */
+  isBroken = false
 
   constructor(options: PluginIsolateOptions) {
     const { isolatedVm, isolateBytesMax, sink, loadMs, turnMs } = options
@@ -87,11 +91,12 @@ export class PluginIsolate {
     this.#isolate = new isolatedVm.Isolate({ memoryLimit: Math.max(8, isolateBytesMax / MB) })
     this.#context = this.#isolate.createContextSync()
     const post: GuestPost = (kind, id, ...rest) => {
-      if (kind !== 'part') {
-        if (this.#postsLeft-- > 0) this.#take(kind, id, rest)
-      } else if (this.#partsLeft-- > 0) this.#parts += rest.join('')
+      if (kind === 'part') (id === 0 ? this.#posted : this.#answered).add(rest.join(''))
+      else if (this.#postsLeft-- > 0) this.#take(kind, id, rest)
+      else this.#posted.take('')
     }
-    const native: GuestPort['native'] = (name, text) => options.native(name, this.#toWhole(text))
+    const native: GuestPort['native'] = (name, text) =>
+      options.native(name, this.#posted.take(text))
     const random = (count: number): string => randomBytes(count & 0x1ffff).toString('latin1')
     const guest = this.#context.evalClosureSync(
       options.library,
@@ -137,7 +142,7 @@ export class PluginIsolate {
     const end = this.#crossesAlone ? endOfCalls(text, 1) : null
     if (end !== null) {
       const answer = this.#cross(this.#calls, this.#turnOptions, toPieces(text.slice(0, end - 1)))
-      if (typeof answer === 'string') return splitAnswers(answer)
+      if (typeof answer === 'string') return { kind: 'some', lines: [answer], areLeft: true }
       return { kind: 'first', end: answer }
     }
     let answers = this.#cross(this.#calls, this.#turnOptions, toPieces(text))
@@ -197,12 +202,13 @@ export class PluginIsolate {
     args: readonly unknown[],
   ): string | TurnEnd {
     this.#postsLeft = POSTS_MAX
-    this.#partsLeft = PARTS_MAX
-    this.#parts = ''
+    this.#posted.take('')
+    this.#answered.take('')
     if (options === this.#turnOptions) this.#setDeadline()
     else if (this.#tellsStarved) this.#cpuBeforeMs = threadCpuMs()
     try {
-      return this.#toWhole(String(guest.applySync(undefined, args as never, options as never)))
+      const last = guest.applySync(undefined, args as never, options as never)
+      return this.#answered.take(String(last))
     } catch (error) {
       const limitMs = options === this.#turnOptions ? this.#turnMs : options.timeout
       const end = this.#toEnd(error, `ran for more than ${limitMs} ms`)
@@ -223,24 +229,16 @@ export class PluginIsolate {
     this.#cpuBeforeMs = threadCpuMs()
   }
 
-  /** The text whose last piece this is. */
-  #toWhole(last: string): string {
-    if (this.#parts === '') return last
-    const text = this.#parts + last
-    this.#parts = ''
-    return text
-  }
-
   #take(kind: PostKind, id: number, rest: readonly (number | string)[]): void {
     if (kind === 'result' || kind === 'final' || kind === 'failed') {
-      const payload = this.#toWhole(String(rest[0]))
+      const payload = this.#posted.take(String(rest[0]))
       if (kind === 'failed') this.#sink.end(id, { kind, payload })
       else this.#sink.end(id, { kind: 'result', payload, isFinal: kind === 'final' })
       return
     }
     const [callId, member, args] = rest
     const name = kind === 'timer' ? TIMER_EFFECT : String(member)
-    this.#sink.effect(id, Number(callId), name, this.#toWhole(String(args)))
+    this.#sink.effect(id, Number(callId), name, this.#posted.take(String(args)))
   }
 
   /**
@@ -250,9 +248,13 @@ export class PluginIsolate {
   #toEnd(error: unknown, late: string): TurnEnd {
     const message = textOf(error)
     if (this.#isolate.isDisposed) {
+      this.isBroken = true
       return { kind: 'memory', payload: 'used more memory than its isolate may have' }
     }
-    if (message.includes('Script execution timed out')) return { kind: 'timeout', payload: late }
+    if (message.includes('Script execution timed out')) {
+      this.isBroken = true
+      return { kind: 'timeout', payload: late }
+    }
     return { kind: 'error', payload: message }
   }
 }

@@ -1,7 +1,7 @@
 import { FAILED_MARK, type GuestCall, toCallText } from '@sallyport/sdk/guest'
-import { idsOf, instanceKeyOf, type SomeAnswers, splitAnswers } from './call-lines.ts'
+import { endOfCalls, idsOf, instanceKeyOf, type SomeAnswers, splitAnswers } from './call-lines.ts'
 import { PluginIsolate, type PluginIsolateOptions } from './plugin-isolate.ts'
-import { type CallsEnd, toEnds, type TurnEnd, WAITING } from './turn-end.ts'
+import { type CallsEnd, failureOf, toEnds, type TurnEnd, WAITING } from './turn-end.ts'
 
 /** As for one isolate. Ids of effects are the set's own, whichever guest they come from. */
 export type PluginSetOptions = PluginIsolateOptions
@@ -84,7 +84,8 @@ export class PluginSet {
   }
 
   call(call: GuestCall): TurnEnd {
-    return toEnds(1, this.calls(toCallText(call), call.instanceKey))![0]!
+    const ends = toEnds(1, this.calls(toCallText(call), call.instanceKey))
+    return Array.isArray(ends) ? (ends as TurnEnd[])[0]! : (ends as TurnEnd)
   }
 
   /** Runs the first of these calls of one plugin, one or more. */
@@ -92,11 +93,16 @@ export class PluginSet {
     const isolate = this.#byInstance.get(instanceKey)
     if (isolate === undefined) {
       const { payload } = toFailed(`there is no instance "${instanceKey}"`)
-      return { kind: 'some', lines: [FAILED_MARK + payload] }
+      const areLeft = endOfCalls(text, 1) !== null
+      return { kind: 'some', lines: [FAILED_MARK + payload], areLeft }
     }
     this.#turn = { isolate, text }
-    const end = isolate.calls(text)
-    this.#turn = null
+    let end: CallsEnd
+    try {
+      end = isolate.calls(text)
+    } finally {
+      this.#turn = null
+    }
     if (typeof end === 'string') {
       if (this.#effects.size > 0) this.#account(isolate, text, splitAnswers(end))
     } else if (end.kind === 'some') this.#account(isolate, text, end)
@@ -146,6 +152,11 @@ export class PluginSet {
     }))
   }
 
+  /** Whether one of the isolates is not to be used again. */
+  get isBroken(): boolean {
+    return [...this.#isolates.values()].some(({ isBroken }) => isBroken)
+  }
+
   dispose(): void {
     for (const isolate of this.#isolates.values()) isolate.dispose()
     this.#isolates.clear()
@@ -174,9 +185,9 @@ export class PluginSet {
 
   #count(joint: Joint, { kind, payload }: TurnEnd): void {
     joint.left--
-    const { log, message } = JSON.parse(payload) as { log: unknown[]; message?: string }
-    joint.lines.push(...log)
-    if (kind === 'failed') joint.failure ??= message ?? 'failed'
+    const { log, message } = failureOf(payload)
+    if (Array.isArray(log)) joint.lines.push(...(log as unknown[]))
+    if (kind === 'failed') joint.failure ??= message
   }
 
   #finish(id: number, joint: Joint): TurnEnd {

@@ -77,20 +77,37 @@ export class TurnCalls {
 
   /** As often as some are left. */
   #cross(calls: readonly IsolateCall[], text: string): void {
-    const { cross, onEnd, onLost } = this.#options
+    const { onLost } = this.#options
     let left = calls
     let rest = text
-    for (;;) {
-      const crossed = cross(left, rest)
-      const ends = crossed === null ? null : toEnds(left.length, crossed)
-      if (ends === null) return onLost(left, crossed as TurnEnd | null)
+    while (left.length > 0) {
+      const ends = this.#endsOf(left, rest)
+      if (!Array.isArray(ends)) return onLost(left, ends as TurnEnd | null)
       const begun = left
       left = begun.slice(ends.length)
-      const isLast = isBroken(ends.at(-1)!)
+      const isLast = isBroken((ends as TurnEnd[]).at(-1)!)
       if (isLast) onLost(left, null)
-      for (let i = 0; i < ends.length && i < begun.length; i++) onEnd(begun[i]!, ends[i]!)
-      if (isLast || left.length === 0) return
+      for (let i = 0; i < ends.length; i++) this.#end(begun[i]!, (ends as TurnEnd[])[i]!)
+      if (isLast) return
       rest = rest.slice(endOfCalls(rest, ends.length) ?? rest.length)
+    }
+  }
+
+  /** What is thrown here nobody else would catch. */
+  #endsOf(calls: readonly IsolateCall[], text: string): readonly TurnEnd[] | TurnEnd | null {
+    try {
+      const crossed = this.#options.cross(calls, text)
+      return crossed === null ? null : toEnds(calls.length, crossed)
+    } catch (error) {
+      return { kind: 'error', payload: (error as Error).message }
+    }
+  }
+
+  #end(active: IsolateCall, end: TurnEnd): void {
+    try {
+      this.#options.onEnd(active, end)
+    } catch (error) {
+      active.fail('error', (error as Error).message)
     }
   }
 }

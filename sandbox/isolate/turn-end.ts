@@ -31,10 +31,19 @@ export interface FirstEnd {
 
 export const WAITING: TurnEnd = { kind: 'waiting', payload: '' }
 
+/** What the guest tells of work that failed; a plugin may have spoilt even that. */
+export function failureOf(payload: string): { message: string; decided: boolean; log: unknown } {
+  try {
+    const { message, decided, log } = JSON.parse(payload) as Record<string, unknown>
+    return { message: String(message), decided: decided === true, log: log ?? [] }
+  } catch {
+    return { message: 'its failure cannot be read', decided: false, log: [] }
+  }
+}
+
 /** Why a turn gave no result, for people. */
 export function reasonOf(end: TurnEnd): string {
-  if (end.kind !== 'failed') return end.payload
-  return String((JSON.parse(end.payload) as { message?: unknown }).message)
+  return end.kind === 'failed' ? failureOf(end.payload).message : end.payload
 }
 
 /** What an answer of the guest says. */
@@ -52,11 +61,19 @@ export function isBroken({ kind }: Pick<TurnEnd, 'kind'>): boolean {
 
 /**
  * How the first of `count` calls that crossed together ended, at least one of them; the others have not
- * begun. Null when it was the end of them all: nobody knows by whose doing.
+ * begun. Or the end of them all, of which nobody knows whose doing it was.
  */
-export function toEnds(count: number, end: CallsEnd): readonly TurnEnd[] | null {
-  if (typeof end === 'string') return end.split('\n').map(toEnd)
-  if (end.kind === 'some') return end.lines.map(toEnd)
+export function toEnds(count: number, end: CallsEnd): readonly TurnEnd[] | TurnEnd {
+  if (typeof end === 'string') return checkCount(end.split('\n'), count, false)
+  if (end.kind === 'some') return checkCount(end.lines, count, end.areLeft)
   if (end.kind === 'first') return [end.end]
-  return count === 1 ? [end] : null
+  return count === 1 ? [end] : end
+}
+
+/** Lines that are not those of the calls belong to nobody. */
+function checkCount(lines: readonly string[], count: number, areLeft: boolean) {
+  const fits = areLeft ? lines.length < count : lines.length === count
+  if (fits && lines.length > 0) return lines.map(toEnd)
+  const end: TurnEnd = { kind: 'error', payload: 'has answered other calls than it was given' }
+  return count === 1 ? [end] : end
 }

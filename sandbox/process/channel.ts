@@ -51,14 +51,16 @@ export class Channel {
   /** Messages that wait for the next turn, while the stream is paused. */
   readonly #backlog = new Fifo<HostMessage>()
   #callsLeft = CALLS_A_TURN
+  readonly #whenTold: (() => void)[] = []
 
   constructor(stream: Duplex, events: ChannelEvents) {
     this.#stream = stream
     this.#events = events
     stream.on('data', (bytes: Buffer) => this.#read(bytes))
-    stream.on('error', (error: Error) => this.#end(error))
-    stream.on('close', () => this.#end(null))
-    stream.on('end', () => this.#end(null))
+    const endsWith = (error: Error | null) => (): void => this.whenTold(() => this.#end(error))
+    stream.on('error', (error: Error) => endsWith(error)())
+    stream.on('close', endsWith(null))
+    stream.on('end', endsWith(null))
   }
 
   /** Throws a `ProtocolError` when the message is too large for a frame. */
@@ -104,9 +106,21 @@ export class Channel {
     })
   }
 
+  /** What waits of what has come is not told any more. */
   close(): void {
     this.#ended = true
     this.#stream.destroy()
+    this.#runWhenTold()
+  }
+
+  /** Calls back when all that has come is told, which may be now. */
+  whenTold(then: () => void): void {
+    this.#whenTold.push(then)
+    if (this.#backlog.length === 0 || this.#ended) this.#runWhenTold()
+  }
+
+  #runWhenTold(): void {
+    for (const then of this.#whenTold.splice(0)) then()
   }
 
   #flush(): void {
@@ -153,12 +167,15 @@ export class Channel {
         this.#tell(head)
       }
     })
-    if (hadBacklog && this.#backlog.length === 0 && !this.#ended) this.#stream.resume()
+    if (!hadBacklog || this.#backlog.length > 0) return
+    this.#runWhenTold()
+    if (!this.#ended) this.#stream.resume()
   }
 
   #end(error: Error | null): void {
     if (this.#ended) return
     this.#ended = true
+    this.#runWhenTold()
     this.#events.end(error)
   }
 }

@@ -1,19 +1,12 @@
 import type { HostMessage } from '@sallyport/sdk/protocol'
-import type { TurnEnd } from '../isolate/turn-end.ts'
+import { failureOf, type TurnEnd } from '../isolate/turn-end.ts'
 
 /** The frame that ends a piece of work. */
 export function toFrame(id: number, { kind, payload }: TurnEnd): HostMessage {
   if (kind === 'result') return { name: 'result', id, payload }
   if (kind === 'failed') {
-    const { message, decided, log } = JSON.parse(payload) as Record<string, unknown>
-    return {
-      name: 'failed',
-      id,
-      kind: 'error',
-      message: String(message),
-      decided: decided === true,
-      log: JSON.stringify(log ?? []),
-    }
+    const { log, ...failure } = failureOf(payload)
+    return { name: 'failed', id, kind: 'error', ...failure, log: JSON.stringify(log) }
   }
   const failedKind = kind === 'timeout' || kind === 'memory' ? kind : 'error'
   return { name: 'failed', id, kind: failedKind, message: payload, decided: false, log: '[]' }

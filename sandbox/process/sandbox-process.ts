@@ -89,8 +89,8 @@ export class SandboxProcess {
     this.ready.catch(() => undefined)
     this.#exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
-        this.#down(signal === null ? `it exited with code ${code}` : `it died of ${signal}`)
-        resolve()
+        const reason = signal === null ? `it exited with code ${code}` : `it died of ${signal}`
+        this.#channel.whenTold(() => (this.#down(reason), resolve()))
       })
       child.once('error', (error) => {
         this.#down(`it cannot be started: ${error.message}`)

@@ -1,5 +1,5 @@
 import { PdkError, type PdkErrorCode, type Phase, type Plugin, toManifest } from '../index.ts'
-import { type Before, FAILED_MARK, FINAL_MARK, LEFT, toFailed } from './call-text.ts'
+import { type Before, FAILED_MARK, FINAL_MARK, LEFT, payloadOf, toFailed } from './call-text.ts'
 import { toErrorText } from './error-text.ts'
 import { type CallRealm, HandlerCall, type Occasion } from './handler-call.ts'
 import { followResults } from './follow-results.ts'
@@ -187,7 +187,7 @@ export class Dispatcher {
     return this.#answers
   }
 
-  /** Even to tell of a failure may fail: a plugin can give every object a `toJSON`. */
+  /** What cannot even be told is told as that. */
   #callSafely(text: string, at: number): string {
     try {
       return this.#call(text, at)
@@ -307,7 +307,7 @@ export class Dispatcher {
       const payload = make()
       this.#realm.port.post(kind === 'result' && call.isFinal ? 'final' : kind, call.id, payload)
     } catch (error) {
-      this.#realm.port.post('failed', call.id, call.fail(toErrorText(error)))
+      this.#realm.port.post('failed', call.id, toFailure(call, error))
     }
   }
 
@@ -330,6 +330,15 @@ export class Dispatcher {
       )
     }
     return json
+  }
+}
+
+/** Even to tell of a failure may fail: a plugin can give every object a `toJSON`. */
+function toFailure(call: HandlerCall, error: unknown): string {
+  try {
+    return call.fail(toErrorText(error))
+  } catch {
+    return payloadOf(UNTOLD)
   }
 }
 

@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { addMessage, FrameEncoder, type HostMessage, ProtocolError } from '@sallyport/sdk/protocol'
@@ -95,6 +96,25 @@ describe('what comes over a channel', () => {
     await nextTurn()
     expect(stream.isPaused()).toBe(false)
     channel.close()
+  })
+
+  test('is told to the last before the end is', async () => {
+    const seen: string[] = []
+    const encoder = new FrameEncoder()
+    for (let id = 1; id <= 1_000; id++) addMessage(encoder, { name: 'ack', id })
+    const server = createServer((socket) => socket.end(encoder.take()))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    await new Promise<void>((resolve) => {
+      const channel = new Channel(connect(port, '127.0.0.1'), {
+        message: () => seen.push('message'),
+        end: () => (seen.push('end'), resolve()),
+      })
+      void channel
+    })
+    expect(seen.length).toBe(1_001)
+    expect(seen.indexOf('end')).toBe(1_000)
+    server.close()
   })
 
   test('is dropped when the channel is closed or its receiver is done with it', async () => {

@@ -110,6 +110,20 @@ describe('calls that cross into an isolate together', () => {
     expect(calls.map(headerOf)).toEqual(lengths.map((length, i) => `${length} of ${i + 5}`))
   })
 
+  test('fail each with a word of its own when their plugin breaks how failures are told', async () => {
+    const { host } = await startCrowded(`access(pdk) {
+      if (pdk.request.getId() === 'request-1') return
+      Object.prototype.toJSON = () => undefined
+      if (pdk.request.getId() === 'late') return Promise.resolve().then(() => { throw new Error('late') })
+      throw new Error('now')
+    }`)
+    const calls = makeCalls(['one', 'two', 'late'])
+    const ends = await Promise.allSettled(calls.map(async (call) => host.call(call)))
+    for (const end of ends)
+      expect(end).toMatchObject({ status: 'rejected', reason: { kind: 'error' } })
+    expect(host.stats().queued).toBe(0)
+  })
+
   test('one that cannot be told fails alone', async () => {
     const { host } = await startCrowded()
     const [good, bad] = makeCalls(['good', 'bad'])

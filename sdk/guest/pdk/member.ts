@@ -15,7 +15,7 @@ import {
 } from '../arguments.ts'
 import { fromBase64, toBase64 } from '../base64.ts'
 import type { HandlerCall } from '../handler-call.ts'
-import { isArray, promiseThen, test } from '../primordials.ts'
+import { isArray, jsonStringify, promiseThen, test } from '../primordials.ts'
 import { GuestTextEncoder } from '../text-encoding.ts'
 
 /** What a function of the PDK does; its phase was checked before. */
@@ -40,7 +40,8 @@ export function bytesEffect(member: PdkMember): Member {
     )
 }
 
-/** As long in JSON as twice its bytes, at most: what fits as bytes fits as it is. */
+/** In JSON it is at most twice as long, so a short one fits wherever its bytes fit. */
+const SHORT_TEXT = 256 * 1024
 const PLAIN_TEXT = /^[\t\n\r\x20-\x7e]*$/
 
 /** Bytes as they cross: as `{ base64 }`, or as the text that they are. */
@@ -59,7 +60,12 @@ export function setBytes(call: HandlerCall, member: PdkMember, bytes: unknown): 
 /** To encode a text takes an interpreter longer than all the rest of its way, so it is left to the kernel. */
 function toCrossing(bytes: string | Uint8Array): CrossingBytes {
   if (typeof bytes !== 'string') return { base64: toBase64(bytes) }
-  return test(PLAIN_TEXT, bytes) === null ? { base64: toBase64(encoder.encode(bytes)) } : bytes
+  return crossesAsItIs(bytes) ? bytes : { base64: toBase64(encoder.encode(bytes)) }
+}
+
+function crossesAsItIs(text: string): boolean {
+  if (test(PLAIN_TEXT, text) === null) return false
+  return text.length <= SHORT_TEXT || jsonStringify(text).length <= (text.length * 4) / 3
 }
 
 export function fromCrossing(bytes: CrossingBytes): Uint8Array {
