@@ -72,7 +72,10 @@ export class IsolateHost implements PluginHost {
         if (this.#state === 'starting') this.#state = 'failed'
         // The new configuration has ended the isolates of the one before.
         if (this.#isolates.plugins?.isBroken === true) {
-          this.#onPoisoned('', { kind: 'error', payload: (error as Error).message })
+          this.#onPoisoned(this.#instances[0]?.key ?? '', {
+            kind: 'error',
+            payload: (error as Error).message,
+          })
         }
         throw new Error(`${this.name}: ${(error as Error).message}`, { cause: error })
       }

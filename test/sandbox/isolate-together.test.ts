@@ -124,6 +124,20 @@ describe('calls that cross into an isolate together', () => {
     expect(host.stats().queued).toBe(0)
   })
 
+  test('are not lost when a new configuration has ended their isolate', async () => {
+    const { host } = await startCrowded(`configure() {
+      globalThis.times = (globalThis.times ?? 0) + 1
+      if (globalThis.times > 1) for (const all = []; ;) all.push(new Array(1e5).fill(all))
+    },
+    ${BODY}`)
+    const instance = { key: 'key', id: 'id', pluginName: 'p', config: {} }
+    await expect(host.configure([instance])).rejects.toThrow('p')
+    const calls = makeCalls(['one', 'two', 'three'])
+    await Promise.all(calls.map(async (call) => host.call(call)))
+    for (const { applied } of calls) expect(applied).toHaveLength(1)
+    expect(host.stats().queued).toBe(0)
+  })
+
   test('one that cannot be told fails alone', async () => {
     const { host } = await startCrowded()
     const [good, bad] = makeCalls(['good', 'bad'])

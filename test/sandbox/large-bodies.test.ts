@@ -39,6 +39,19 @@ describe.each(TIERS)('a body of the full size in the %s tier', (tier) => {
     expect(host.stats()).toMatchObject({ kills: 0, timeouts: 0 })
   })
 
+  it('that is a text of quotes goes out as one of anything else', async () => {
+    const limits =
+      tier === 'process' ? { guestTurnMs: 2_000, killCpuMs: 4_000 } : { isolateHandlerMs: 2_000 }
+    const host = await start(
+      limits,
+      `access(pdk) { pdk.service.request.setRawBody('"'.repeat(1048576)) }`,
+    )
+    const call = makeCall({ key: 'key' })
+    await host.call(call)
+    const sent = call.applied[0]!.changes[0]![1] as { base64: string }
+    expect(Buffer.from(sent.base64, 'base64').equals(Buffer.alloc(1_048_576, '"'))).toBe(true)
+  })
+
   it('comes in and goes out within what a handler has', async () => {
     // The deadlines of the process tier are the real ones: what is tested is that they suffice.
     const limits = tier === 'process' ? {} : { isolateHandlerMs: 2_000 }

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { PluginHost } from '../../kernel/plugin-host.ts'
 import { makeCall, makePlugin } from '../support/host-call.ts'
-import { startHost, TIERS } from './tiers.ts'
+import { ISOLATED_TIERS, startHost, TIERS } from './tiers.ts'
 
 const hosts: PluginHost[] = []
 afterEach(async () => {
@@ -113,6 +113,58 @@ test('what runs by itself after its call lands on no other, and fails none', asy
   expect(calls[0]!.applied).toEqual([{ changes: [['log.info', 'one']] }])
   expect(calls[2]!.applied).toEqual([{ changes: [['log.info', 'last']] }])
   expect(calls[2]!.effects).toEqual([])
+})
+
+describe.each(ISOLATED_TIERS)('answers of several pieces in the %s tier', (tier) => {
+  /** A host whose last turn has brought many calls. */
+  async function startCrowded(body: string): Promise<PluginHost> {
+    const { host } = await startHost(tier, [makePlugin('p', `access(pdk) { ${body} }`)])
+    hosts.push(host)
+    await Promise.all([1, 2, 3, 4].map(async () => host.call(makeCall({ key: 'key' }))))
+    await nextTurn()
+    return host
+  }
+
+  test.each([
+    ['fails', `throw new Error('late')`],
+    ['ends', `return`],
+    ['asks', `await pdk.cache.get('k')`],
+    ['has its host compute', `new URL('http://a/' + 'a'.repeat(2000))`],
+  ])('are those of their calls when something %s before they have crossed', async (_how, code) => {
+    const host = await startCrowded(`
+      const id = pdk.request.getId()
+      if (id !== 'late') return pdk.service.request.setRawBody(id + 'x'.repeat(3000))
+      return (async () => { await null; ${code}; pdk.log.info('late') })()`)
+    const ids = ['one', 'two', 'late', 'three']
+    const calls = ids.map((id) => makeCall({ key: 'key', view: { request: { id } } }))
+    const ends = await Promise.allSettled(calls.map(async (call) => host.call(call)))
+    for (const [i, { applied }] of calls.entries()) {
+      if (ids[i] === 'late') continue
+      expect(applied).toEqual([
+        { changes: [['service.request.setRawBody', ids[i] + 'x'.repeat(3_000)]] },
+      ])
+    }
+    expect(ends[2]!.status).toBe(code.startsWith('throw') ? 'rejected' : 'fulfilled')
+    expect(host.stats()).toMatchObject({ kills: 0, queued: 0 })
+  })
+
+  test.each([
+    ['after many others', `for (let i = 0; i < 1100; i++) new URL('http://a/' + 'a'.repeat(1100))`],
+    [
+      'after more posts than are heard',
+      `for (let i = 0; i < 4100; i++) clearTimeout(setTimeout(() => 1, 1))
+      void pdk.cache.set('k', 'v'.repeat(2000)).catch(() => undefined)`,
+    ],
+  ])('are whole %s', async (_when, code) => {
+    const host = await startCrowded(`
+      if (pdk.request.getId() !== 'many') return
+      ${code}
+      pdk.service.request.setRawBody('y'.repeat(2000))`)
+    const call = makeCall({ key: 'key', view: { request: { id: 'many' } } })
+    await host.call(call)
+    expect(call.applied).toEqual([{ changes: [['service.request.setRawBody', 'y'.repeat(2_000)]] }])
+    expect(host.stats()).toMatchObject({ kills: 0, queued: 0 })
+  })
 })
 
 describe.each(TIERS)('a failure with long lines in the %s tier', (tier) => {
