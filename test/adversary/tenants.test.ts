@@ -41,7 +41,7 @@ async function newTenants(): Promise<void> {
   )
 }
 
-const actor = (secret: string) => ({ name: 'actor', config: { secret }, timeout_ms: 1_000 })
+const actor = (secret: string) => ({ name: 'actor', config: { secret }, timeout_ms: 4_000 })
 
 interface Deed extends AskOptions {
   readonly ms?: number
