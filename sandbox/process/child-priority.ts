@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 import { effectiveCapabilities } from './child-facts.ts'
 import { loadSetIdle } from './idle-policy.ts'
@@ -48,6 +48,7 @@ export function lower({ pid }: Prioritised): void {
   if (pid !== undefined && canRaise()) setAll(pid, true)
 }
 
+/** Also for one that is killed: it has to run to its end, which took seconds with what others leave. */
 export function raise({ pid }: Prioritised): void {
   if (pid !== undefined && canRaise()) setAll(pid, false)
 }
@@ -56,7 +57,17 @@ let mayRaise: boolean | null = null
 
 /** Whether this process may give others their priority back. */
 export function canRaise(): boolean {
-  return (mayRaise ??= (effectiveCapabilities(process.pid) & CAP_SYS_NICE) !== 0n)
+  return (mayRaise ??=
+    (effectiveCapabilities(process.pid) & CAP_SYS_NICE) !== 0n && isInFirstUserNamespace())
+}
+
+/** In another one the capability is shown, and Linux does not ask for it there but in the first. */
+function isInFirstUserNamespace(): boolean {
+  try {
+    return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 /** What is missing here for `lower` to do all that it can, and what would help; null for nothing. */
@@ -67,8 +78,8 @@ export function describePriority(): { why: string | null; remedy: string | null 
   }
   if (!canRaise()) {
     const why =
-      'the gateway has no CAP_SYS_NICE: a sandbox that loops keeps the priority of the others'
-    return { why, remedy: 'give the gateway CAP_SYS_NICE' }
+      'the gateway has no CAP_SYS_NICE outside of a user namespace: a sandbox that loops keeps the priority of the others'
+    return { why, remedy: 'give the gateway CAP_SYS_NICE, and no user namespace of its own' }
   }
   if (loadSetIdle() !== null) return { why: null, remedy: null }
   const why =

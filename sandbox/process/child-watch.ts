@@ -15,8 +15,8 @@ export interface WatchOptions {
   readonly nowMs: () => number
 }
 
-/** A call that has only what others leave is not to fail for it: half of the deadline in the guest. */
-const TRIAL_MS = 200
+/** A call that has only what others leave is not to fail for it: a quarter of its deadline in the guest. */
+const TRIAL_SHARE = 1 / 4
 
 /** Looks at one child after the other: when to kill it, what it burns, what its tenant has left. */
 export class ChildWatch {
@@ -61,7 +61,10 @@ export class ChildWatch {
     const { head } = process
     const burntMs = head?.kind === 'call' ? (this.#clock.burntMs(head, usage) ?? 0) : 0
     const waitedMs = head === null ? 0 : nowMs - this.#clock.sinceMs
-    const isOnTrial = this.isSuspect && waitedMs < TRIAL_MS
+    const trialMs = this.#limits.guestTurnMs * TRIAL_SHARE
+    // What is idle begins its next call so.
+    const mayBeTried = head === null || head.kind === 'call'
+    const isOnTrial = mayBeTried && this.isSuspect && waitedMs < trialMs
     this.#isLow = isOnTrial || burntMs >= this.#limits.handlerCpuMs
     return reason
   }

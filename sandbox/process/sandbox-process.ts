@@ -7,7 +7,8 @@ import {
 } from '@sallyport/sdk/protocol'
 import { isFinal, payloadOf } from '@sallyport/sdk/guest'
 import { linesOf } from '../isolate/call-lines.ts'
-import { Channel, type ChannelEvents } from './channel.ts'
+import { Channel } from './channel.ts'
+import { raise } from './child-priority.ts'
 import { Fifo } from '../fifo.ts'
 import { Greeting } from './greeting.ts'
 import { IdTable } from '../id-table.ts'
@@ -74,11 +75,10 @@ export class SandboxProcess {
     this.#options = options
     this.#onDown = options.onDown
     const { process: child, channel } = options.child
-    const events: ChannelEvents = {
+    this.#channel = new Channel(channel, {
       message: (message) => this.#onMessage(message),
       end: (error) => this.kill(error === null ? 'it closed its channel' : error.message),
-    }
-    this.#channel = new Channel(channel, events)
+    })
     this.#greeting = new Greeting({
       encodings: options.encodings ?? ['json'],
       startMs: options.startMs,
@@ -89,11 +89,11 @@ export class SandboxProcess {
     this.ready.catch(() => undefined)
     this.#exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
-        const reason = signal === null ? `it exited with code ${code}` : `it died of ${signal}`
-        this.#channel.whenTold(() => (this.#down(reason), resolve()))
+        const how = signal === null ? `it exited with code ${code}` : `it died of ${signal}`
+        this.#channel.whenTold(() => (this.#down(how), resolve()))
       })
-      child.once('error', (error) => {
-        this.#down(`it cannot be started: ${error.message}`)
+      child.once('error', ({ message }) => {
+        this.#down(`it cannot be started: ${message}`)
         resolve()
       })
     })
@@ -102,9 +102,7 @@ export class SandboxProcess {
     })
     // A sandbox keeps nobody alive: who waits for an answer has a timer of its own.
     child.unref()
-    ;(channel as Socket).unref()
-    ;(child.stderr as Socket | null)?.unref()
-    ;(child.stdin as Socket | null)?.unref()
+    for (const stream of [channel, child.stderr, child.stdin]) (stream as Socket | null)?.unref()
   }
 
   get pid(): number | undefined {
@@ -184,6 +182,7 @@ export class SandboxProcess {
     this.#isBetween = isBetween
     this.#killReason = reason
     this.#channel.close()
+    raise(this)
     this.#options.child.process.kill('SIGKILL')
     this.#down(reason)
   }

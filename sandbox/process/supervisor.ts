@@ -246,7 +246,8 @@ export class Supervisor {
     sandbox.onDown(reason)
     if (this.#isClosing()) return
     this.kills++
-    this.watch.suspect()
+    // Who had no CPU has done nothing: its successor must not have even less.
+    if (!this.#wasStarved) this.watch.suspect()
     const { stderr } = sandbox.process
     this.#options.log({
       level: 'err',

@@ -73,6 +73,8 @@ export class Dispatcher {
   #answers = ''
   /** Where the next call begins in the text of calls; beyond it when there is none. */
   #nextAt = 0
+  /** When the first of several calls of a turn began. */
+  #beganMs = 0
   #target: Target = NO_TARGET
 
   constructor(port: GuestPort, options: GuestOptions) {
@@ -168,10 +170,9 @@ export class Dispatcher {
     this.#answers = ''
     let answers = this.#callSafely(text, 0)
     const isOne = this.#nextAt > text.length
-    const beganMs = isOne ? 0 : dateNow()
     let isWaiting = answers === ''
     while (this.#nextAt <= text.length) {
-      if (isWaiting || dateNow() - beganMs >= CALLS_MS)
+      if (isWaiting || dateNow() - this.#beganMs >= CALLS_MS)
         return (this.#answers = `${answers}\n${LEFT}`)
       const answer = this.#callSafely(text, this.#nextAt)
       isWaiting = answer === ''
@@ -205,6 +206,8 @@ export class Dispatcher {
     const end = headEnd + 1 + toNumber(slice(text, lengthAt, headAt - 1))
     if (!(end <= text.length)) return toFailed('a call is longer than what has come')
     this.#nextAt = end + 1
+    // The first of several counts as well; one alone need not ask for the time.
+    if (at === 0 && this.#nextAt <= text.length) this.#beganMs = dateNow()
     const target = this.#targetOf(slice(text, headAt, headEnd))
     const beforeEnd = indexOf(text, '\n', headEnd + 1)
     const call = new HandlerCall({

@@ -133,6 +133,9 @@ test.skipIf(process.platform !== 'linux')(
     watch.suspect()
     expect(tick(TICK_MS)).toBe(true)
     child.head = new Piece('call', null)
-    expect([tick(TICK_MS), tick(100), tick(99), tick(1)]).toEqual([true, true, true, false])
+    expect([tick(TICK_MS), tick(50), tick(49), tick(1)]).toEqual([true, true, true, false])
+    // What is no call is never left so.
+    child.head = new Piece('load', null)
+    expect(tick(TICK_MS)).toBe(false)
   },
 )
