@@ -1,14 +1,14 @@
 import type { Message } from '@sallyport/sdk/protocol'
 
 /** Who is to blame for an end is not known among them. */
-const CALLS_MAX = 16
+export const GROUP_CALLS_MAX = 16
 /**
  * UTF-16 units, each up to three bytes: together no longer than what a child reads at once, and always
  * less than a frame may be. A longer call goes alone.
  */
 const LENGTH_MAX = 20_000
 
-/** Calls of one plugin, one right behind the other, on their way into one frame. */
+/** Calls of one plugin, one right behind the other, that cross together: in one frame, or in one call of an isolate. */
 export class CallGroup {
   #plugin = ''
   /** Of the first call. */
@@ -20,7 +20,7 @@ export class CallGroup {
   takes(plugin: string, text: string): boolean {
     if (text.length > LENGTH_MAX) return false
     if (this.#count === 0) return true
-    const isFull = this.#count === CALLS_MAX || this.#text.length + text.length > LENGTH_MAX
+    const isFull = this.#count === GROUP_CALLS_MAX || this.#text.length + text.length > LENGTH_MAX
     return !isFull && plugin === this.#plugin
   }
 

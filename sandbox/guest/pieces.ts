@@ -27,8 +27,8 @@ export function toPieces(text: string): string[] {
 }
 
 /** What came in pieces. */
-export function joinPieces(pieces: readonly unknown[], from = 0): string {
-  let text = pieces[from] as string
-  for (let i = from + 1; i < pieces.length; i++) text += pieces[i] as string
+export function joinPieces(pieces: readonly string[]): string {
+  let text = pieces[0]!
+  for (let i = 1; i < pieces.length; i++) text += pieces[i]!
   return text
 }

@@ -32,7 +32,7 @@ export class IsolateHost implements PluginHost {
   /** Calls that wait. */
   readonly #calls = new IdTable<IsolateCall>()
   /** The calls whose turn it is: nearly all are over with it. */
-  #current: IsolateCall | readonly IsolateCall[] | null = null
+  #current: readonly IsolateCall[] = []
   /** Calls of one turn of the event loop, when there are many. */
   readonly #together = new TurnCalls({
     pluginOf: (key) => this.#instances.find((instance) => instance.key === key)?.pluginName ?? '',
@@ -128,9 +128,9 @@ export class IsolateHost implements PluginHost {
     const { call, id } = active
     const { instanceKey, phase } = call
     const guestCall = { id, instanceKey, phase, view: call.view() }
-    this.#current = active
+    this.#current = [active]
     const end = this.#isolates.plugins!.call(guestCall)
-    this.#current = null
+    this.#current = []
     if (end.kind === 'waiting') return this.#wait(active)
     if (end.kind === 'result' && !active.isWaitedFor) {
       active.apply(end.payload)
@@ -147,7 +147,7 @@ export class IsolateHost implements PluginHost {
     try {
       return this.#isolates.plugins!.calls(text)
     } finally {
-      this.#current = null
+      this.#current = []
     }
   }
 
@@ -263,12 +263,7 @@ export class IsolateHost implements PluginHost {
   }
 
   #find(id: number): IsolateCall | null {
-    const current = this.#current
-    if (current instanceof IsolateCall && current.id === id) return current
-    const among = Array.isArray(current)
-      ? (current as IsolateCall[]).find((one) => one.id === id)
-      : null
-    return among ?? this.#calls.get(id) ?? null
+    return this.#current.find((one) => one.id === id) ?? this.#calls.get(id) ?? null
   }
 
   #answerEffect(plugins: PluginSet | null, id: number, ok: boolean, value: string): void {

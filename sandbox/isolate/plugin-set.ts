@@ -85,7 +85,7 @@ export class PluginSet {
 
   call(call: GuestCall): TurnEnd {
     const ends = toEnds(1, this.calls(toCallText(call), call.instanceKey))
-    return Array.isArray(ends) ? (ends as TurnEnd[])[0]! : (ends as TurnEnd)
+    return Array.isArray(ends) ? ends[0]! : ends
   }
 
   /** Runs the first of these calls of one plugin, one or more. */

@@ -82,19 +82,19 @@ export class TurnCalls {
     let rest = text
     while (left.length > 0) {
       const ends = this.#endsOf(left, rest)
-      if (!Array.isArray(ends)) return onLost(left, ends as TurnEnd | null)
+      if (!Array.isArray(ends)) return onLost(left, ends)
       const begun = left
       left = begun.slice(ends.length)
-      const isLast = isBroken((ends as TurnEnd[]).at(-1)!)
+      const isLast = isBroken(ends.at(-1)!)
       if (isLast) onLost(left, null)
-      for (let i = 0; i < ends.length; i++) this.#end(begun[i]!, (ends as TurnEnd[])[i]!)
+      for (let i = 0; i < ends.length; i++) this.#end(begun[i]!, ends[i]!)
       if (isLast) return
       rest = rest.slice(endOfCalls(rest, ends.length) ?? rest.length)
     }
   }
 
   /** What is thrown here nobody else would catch. */
-  #endsOf(calls: readonly IsolateCall[], text: string): readonly TurnEnd[] | TurnEnd | null {
+  #endsOf(calls: readonly IsolateCall[], text: string): TurnEnd[] | TurnEnd | null {
     try {
       const crossed = this.#options.cross(calls, text)
       return crossed === null ? null : toEnds(calls.length, crossed)

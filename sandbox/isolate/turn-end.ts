@@ -55,7 +55,7 @@ export function toEnd(answer: string): TurnEnd {
 }
 
 /** Whether the isolate, and with it its process, is not to be used again. */
-export function isBroken({ kind }: Pick<TurnEnd, 'kind'>): boolean {
+export function isBroken({ kind }: { readonly kind: string }): boolean {
   return kind === 'timeout' || kind === 'memory'
 }
 
@@ -63,7 +63,7 @@ export function isBroken({ kind }: Pick<TurnEnd, 'kind'>): boolean {
  * How the first of `count` calls that crossed together ended, at least one of them; the others have not
  * begun. Or the end of them all, of which nobody knows whose doing it was.
  */
-export function toEnds(count: number, end: CallsEnd): readonly TurnEnd[] | TurnEnd {
+export function toEnds(count: number, end: CallsEnd): TurnEnd[] | TurnEnd {
   if (typeof end === 'string') return checkCount(end.split('\n'), count, false)
   if (end.kind === 'some') return checkCount(end.lines, count, end.areLeft)
   if (end.kind === 'first') return [end.end]

@@ -11,7 +11,7 @@ import {
 } from '@sallyport/sdk/protocol'
 import { Fifo } from '../fifo.ts'
 import { LoopTurn } from '../loop-turn.ts'
-import { CallGroup } from '../call-group.ts'
+import { CallGroup, GROUP_CALLS_MAX } from '../call-group.ts'
 import { fromJsonPayloads, toJsonPayloads } from './msgpack-payloads.ts'
 
 export interface ChannelEvents {
@@ -28,8 +28,6 @@ const TOGETHER_MIN = 2
  * worker would do in one go.
  */
 const CALLS_A_TURN = 64
-/** What a frame of results stands for. */
-const RESULTS_CALLS = 16
 
 /**
  * Messages over a stream, both ways. What is sent in one turn of the event loop leaves in one write, but for
@@ -57,10 +55,10 @@ export class Channel {
     this.#stream = stream
     this.#events = events
     stream.on('data', (bytes: Buffer) => this.#read(bytes))
-    const endsWith = (error: Error | null) => (): void => this.whenTold(() => this.#end(error))
-    stream.on('error', (error: Error) => endsWith(error)())
-    stream.on('close', endsWith(null))
-    stream.on('end', endsWith(null))
+    const end = (error: Error | null): void => this.whenTold(() => this.#end(error))
+    stream.on('error', end)
+    stream.on('close', () => end(null))
+    stream.on('end', () => end(null))
   }
 
   /** Throws a `ProtocolError` when the message is too large for a frame. */
@@ -151,7 +149,7 @@ export class Channel {
   }
 
   #tell(message: HostMessage): void {
-    this.#callsLeft -= message.name === 'results' ? RESULTS_CALLS : 1
+    this.#callsLeft -= message.name === 'results' ? GROUP_CALLS_MAX : 1
     if (this.#callsLeft <= 0) setImmediate(this.#goOn)
     const isJson = this.#reader.encoding === 'json'
     this.#events.message(isJson ? message : toJsonPayloads(message))

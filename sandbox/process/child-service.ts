@@ -144,7 +144,7 @@ export class ChildService {
       return null
     }
     let result: string | null = null
-    for (let i = 0; i < ends.length; i++) result = this.#endTurn(ids[i]!, ends[i] as TurnEnd)
+    for (let i = 0; i < ends.length; i++) result = this.#endTurn(ids[i]!, ends[i]!)
     if (ends.length < ids.length) return endOfCalls(text, ends.length)
     if (result !== null) this.#last = { text, answer: result }
     return null

@@ -10,6 +10,7 @@ import type {
 } from '../../kernel/plugin-host.ts'
 import { runEffect } from '../effects.ts'
 import { logLines, type SandboxHostOptions } from '../host-options.ts'
+import { isBroken } from '../isolate/turn-end.ts'
 import type { SandboxLimits } from '../limits.ts'
 import { parsePayload } from '../payload.ts'
 import { ActiveCall } from './active-call.ts'
@@ -96,7 +97,7 @@ export class WireHost implements PluginHost {
     this.#followers = new Followers(this.#limits, (process, piece, end) => {
       checkBounds(end, this.#limits)
       // The child has ended itself, whether anybody waits for this call or not.
-      if (end.name === 'failed' && isFatal(end)) this.#recycle(process, piece, end)
+      if (end.name === 'failed' && isBroken(end)) this.#recycle(process, piece, end)
     })
     this.#held = new HeldCalls({
       watch: this.#supervisor.watch,
@@ -226,7 +227,7 @@ export class WireHost implements PluginHost {
     const { call } = active
     this.#log(message)
     const text = `${this.name}: ${call.phase}: ${message.message}`
-    if (isFatal(message)) {
+    if (isBroken(message)) {
       const piece = active.piece!
       active.fail(message.kind === 'timeout' ? 'timeout' : 'killed', text, message.decided)
       this.#recycle(process, piece, message)
@@ -309,8 +310,4 @@ export class WireHost implements PluginHost {
     if (failure === 'timeout') this.#timeoutCount++
     else this.#errorCount++
   }
-}
-
-function isFatal(end: Message<'failed'>): boolean {
-  return end.kind === 'timeout' || end.kind === 'memory'
 }
